@@ -1,0 +1,1 @@
+"""Everything outside the process, one folder each: database, jobs, events, storage, Redis."""

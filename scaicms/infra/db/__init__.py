@@ -1,0 +1,30 @@
+"""PostgreSQL. Tortoise owns models, migrations and ordinary CRUD; asyncpg is spoken to directly where it counts."""
+
+from scaicms.infra.db.connection import (
+    after_commit,
+    close_database,
+    execute,
+    executemany,
+    fetch,
+    fetchrow,
+    fetchval,
+    in_open_transaction,
+    open_database,
+    transaction,
+)
+from scaicms.infra.db.reads import ReadPool, open_read_pool
+
+__all__ = [
+    "ReadPool",
+    "after_commit",
+    "close_database",
+    "execute",
+    "executemany",
+    "fetch",
+    "fetchrow",
+    "fetchval",
+    "in_open_transaction",
+    "open_database",
+    "open_read_pool",
+    "transaction",
+]

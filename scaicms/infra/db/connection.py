@@ -1,0 +1,139 @@
+"""The write side: one Tortoise connection pool a process, one `transaction()` a use case.
+
+Inside `transaction()` every Tortoise query and every call of this module of the same task runs on the one
+connection; outside, each call borrows a connection for itself.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, cast
+
+from asyncpg import Record
+from tortoise import Tortoise
+from tortoise.backends.asyncpg.client import AsyncpgDBClient
+from tortoise.connection import get_connection
+from tortoise.transactions import in_transaction
+
+from scaicms.infra.db.dsn import parse_dsn
+
+APP_LABEL = "scaicms"
+
+AfterCommit = Callable[[], Awaitable[None]]
+_pending: ContextVar[list[AfterCommit] | None] = ContextVar("scaicms_after_commit", default=None)
+
+
+def tortoise_config(
+    dsn: str, models: Sequence[str], *, size: int = 10, statement_timeout: float = 5.0
+) -> dict[str, Any]:
+    """Tortoise's configuration; `statement_timeout` is in seconds."""
+    return {
+        "connections": {
+            "default": {
+                "engine": "tortoise.backends.asyncpg",
+                "credentials": {
+                    **parse_dsn(dsn),
+                    "minsize": 1,
+                    "maxsize": size,
+                    "application_name": "scaicms",
+                    "server_settings": {
+                        "statement_timeout": str(int(statement_timeout * 1000)),
+                        "idle_in_transaction_session_timeout": "60000",
+                        "timezone": "UTC",
+                        "jit": "off",
+                    },
+                },
+            }
+        },
+        "apps": {
+            APP_LABEL: {
+                "models": list(models),
+                "default_connection": "default",
+                "migrations": "scaicms.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def open_database(dsn: str, models: Sequence[str], *, size: int, statement_timeout: float) -> None:
+    """Connect this process; `models` are the modules that hold Tortoise models."""
+    config = tortoise_config(dsn, models, size=size, statement_timeout=statement_timeout)
+    await Tortoise.init(config=config, _enable_global_fallback=True)
+
+
+async def close_database() -> None:
+    await Tortoise.close_connections()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator[None]:
+    """One use case. Nested, it is a savepoint of the outer one, whose commit alone lets `after_commit` run."""
+    outer = _pending.get()
+    if outer is not None:
+        mark = len(outer)
+        try:
+            async with in_transaction():
+                yield
+        except BaseException:
+            del outer[mark:]
+            raise
+        return
+    pending: list[AfterCommit] = []
+    token = _pending.set(pending)
+    try:
+        async with in_transaction():
+            yield
+    finally:
+        _pending.reset(token)
+    for callback in pending:
+        await callback()
+
+
+def after_commit(callback: AfterCommit) -> None:
+    """Run `callback` once the outermost transaction of this task has committed.
+
+    Raises:
+        RuntimeError: there is no transaction; what must follow a commit needs one.
+    """
+    pending = _pending.get()
+    if pending is None:
+        raise RuntimeError("after_commit() outside a transaction")
+    pending.append(callback)
+
+
+def in_open_transaction() -> bool:
+    return _pending.get() is not None
+
+
+def _client() -> AsyncpgDBClient:
+    return cast(AsyncpgDBClient, get_connection("default"))
+
+
+async def fetch(sql: str, *arguments: object) -> list[Record]:
+    async with _client().acquire_connection() as connection:
+        return cast(list[Record], await connection.fetch(sql, *arguments))
+
+
+async def fetchrow(sql: str, *arguments: object) -> Record | None:
+    async with _client().acquire_connection() as connection:
+        return cast(Record | None, await connection.fetchrow(sql, *arguments))
+
+
+async def fetchval(sql: str, *arguments: object) -> Any:
+    async with _client().acquire_connection() as connection:
+        return await connection.fetchval(sql, *arguments)
+
+
+async def execute(sql: str, *arguments: object) -> int:
+    """Run a statement; the number of rows it touched."""
+    async with _client().acquire_connection() as connection:
+        status = str(await connection.execute(sql, *arguments))
+    count = status.rsplit(" ", 1)[-1]
+    return int(count) if count.isdigit() else 0
+
+
+async def executemany(sql: str, rows: Iterable[Sequence[object]]) -> None:
+    async with _client().acquire_connection() as connection:
+        await connection.executemany(sql, rows)

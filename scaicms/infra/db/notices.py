@@ -1,0 +1,86 @@
+"""Notices between processes: PostgreSQL's LISTEN/NOTIFY, sent by the transaction that makes the change.
+
+A notice says "what you cached about this is old". It is delivered at commit, typically within a millisecond. A
+listener that lost its connection tells its subscribers to forget everything, since it may have missed some.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import structlog
+
+from scaicms.infra.db.connection import execute
+from scaicms.infra.db.dsn import parse_dsn
+
+CHANNEL = "scaicms"
+RECONNECT_SECONDS = 1.0
+
+Subscriber = Callable[[str | None], None]
+log = structlog.get_logger(__name__)
+
+
+async def notify(topic: str, subject: str = "") -> None:
+    """Tell every process that `subject` of `topic` has changed, when this transaction commits."""
+    await execute("SELECT pg_notify($1, $2)", CHANNEL, f"{topic} {subject}")
+
+
+class Notices:
+    """The listening end of one process. Subscribers get the subject, or None for "anything may have changed"."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    def subscribe(self, topic: str, subscriber: Subscriber) -> None:
+        self._subscribers[topic].append(subscriber)
+
+    async def start(self) -> None:
+        """Begin to listen; returns once the first LISTEN is in force."""
+        self._task = asyncio.create_task(self._listen(), name="notices")
+        await self._ready.wait()
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("notices.lost", error=str(error))
+            self._forget_everything()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _listen_once(self) -> None:
+        connection = await asyncpg.connect(
+            **parse_dsn(self._dsn), server_settings={"application_name": "scaicms-notices"}
+        )
+        closed = asyncio.Event()
+        connection.add_termination_listener(lambda _: closed.set())
+        try:
+            await connection.add_listener(CHANNEL, self._receive)
+            # What changed between the last connection and this LISTEN was missed.
+            self._forget_everything()
+            self._ready.set()
+            await closed.wait()
+        finally:
+            connection.terminate()
+
+    def _receive(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
+        topic, _, subject = str(payload).partition(" ")
+        for subscriber in self._subscribers.get(topic, ()):
+            subscriber(subject or None)
+
+    def _forget_everything(self) -> None:
+        for subscribers in self._subscribers.values():
+            for subscriber in subscribers:
+                subscriber(None)

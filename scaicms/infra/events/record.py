@@ -1,0 +1,82 @@
+"""`record()`: write the fact and, in the same transaction, the jobs that its subscribers ask for."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from scaicms.infra import db
+from scaicms.infra.jobs.declare import JobRequest
+from scaicms.infra.jobs.enqueue import enqueue_all
+from scaicms.kit.ids import new_id
+from scaicms.kit.principal import Principal
+
+
+class Event(BaseModel):
+    """Base of all facts: a frozen model, named in the past tense. `site_id` None is the whole installation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    site_id: UUID | None
+    aggregate_id: UUID
+
+
+Subscriber = Callable[[Any], Iterable[JobRequest]]
+_subscribers: dict[type[Event], list[Subscriber]] = defaultdict(list)
+_known: dict[str, type[Event]] = {}
+
+
+def bind(events: Sequence[type[Event]]) -> None:
+    """Make event types known (for `GET /webhooks/event-types` and reading the log)."""
+    for event in events:
+        _known[event.type] = event
+
+
+def subscribe_all(subscribers: Mapping[type[Event], Sequence[Subscriber]]) -> None:
+    """Connect subscribers. Connecting the same one twice has no effect."""
+    for event, functions in subscribers.items():
+        for function in functions:
+            if function not in _subscribers[event]:
+                _subscribers[event].append(function)
+
+
+async def record(event: Event, *, actor: Principal) -> list[UUID]:
+    """Write `event` and the jobs that follow from it. Needs an open transaction; returns the jobs' ids."""
+    return await record_many([event], actor=actor)
+
+
+_INSERT = """
+INSERT INTO events (id, site_id, type, version, aggregate_id, payload, actor_kind, actor_id, occurred_at)
+SELECT e.id, e.site_id, e.type, e.version, e.aggregate_id, e.payload::jsonb, $7, $8, now()
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::uuid[], $6::text[])
+     AS e(id, site_id, type, version, aggregate_id, payload)
+"""
+
+
+async def record_many(events: Sequence[Event], *, actor: Principal) -> list[UUID]:
+    """The same for several facts at the cost of two statements."""
+    if not events:
+        return []
+    await db.execute(
+        _INSERT,
+        [new_id() for _ in events],
+        [event.site_id for event in events],
+        [event.type for event in events],
+        [event.version for event in events],
+        [event.aggregate_id for event in events],
+        [event.model_dump_json(exclude={"site_id", "aggregate_id"}) for event in events],
+        actor.kind,
+        actor.id,
+    )
+    requests = [
+        request
+        for event in events
+        for subscriber in _subscribers[type(event)]
+        for request in subscriber(event)
+    ]
+    return await enqueue_all(requests)

@@ -1,0 +1,100 @@
+"""Declaring jobs: a name, a queue, a payload model. Handlers are bound to them by the features' manifests."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:  # the handler's context; importing it at run time would be a cycle
+    from scaicms.infra.jobs.running import RunningJob
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Work that waits in the same way. `timeout` (seconds) bounds one attempt of any job on it."""
+
+    name: str
+    timeout: float
+
+
+QUEUES = MappingProxyType(
+    {
+        queue.name: queue
+        for queue in (
+            Queue("default", 30),
+            Queue("search", 60),
+            Queue("webhooks", 30),
+            Queue("media", 300),
+            Queue("ai", 180),
+        )
+    }
+)
+
+
+class JobPayload(BaseModel):
+    """Base of all payloads: identities and small values, never secrets, never the data itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+PayloadT = TypeVar("PayloadT", bound=JobPayload)
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[PayloadT]):
+    """One kind of work.
+
+    `atomic` handlers run inside the transaction that finishes the job, so that effect and completion commit
+    together; the others take several transactions, checkpoint each (`RunningJob.checkpoint`) and, when the work
+    is longer than a turn on the queue, raise `JobYieldError` to be continued from there.
+    """
+
+    name: str
+    queue: str
+    payload: type[PayloadT]
+    version: int = 1
+    max_attempts: int = 8
+    priority: int = 0
+    atomic: bool = True
+
+    def request(
+        self,
+        payload: PayloadT,
+        *,
+        site_id: UUID | None,
+        dedupe_key: str | None = None,
+        run_at: datetime | None = None,
+    ) -> "JobRequest":
+        """Ask for one run. Requests with the same `dedupe_key` that no worker has begun become one job."""
+        return JobRequest(self, payload, site_id, dedupe_key, run_at)
+
+    @property
+    def seconds(self) -> float:
+        """The longest that one attempt may take."""
+        return QUEUES[self.queue].timeout
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job to be inserted with the change that calls for it."""
+
+    job: Job[Any]
+    payload: JobPayload
+    site_id: UUID | None
+    dedupe_key: str | None = None
+    run_at: datetime | None = None
+
+
+Handler = Callable[[Any, "RunningJob"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job with the function that does it."""
+
+    job: Job[Any]
+    handler: Handler

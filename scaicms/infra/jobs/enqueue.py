@@ -1,0 +1,64 @@
+"""Promising work: rows in the ledger now, a doorbell after the commit."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from scaicms.infra import db
+from scaicms.infra.jobs.declare import JobRequest
+from scaicms.infra.jobs.doorbell import ring_all
+from scaicms.kit.ids import new_id
+
+# A request that finds its twin waiting touches that row instead: the lock makes a worker's claim wait for
+# this transaction, so that the run sees the change which asked for it. DO NOTHING would lose the change.
+_INSERT = """
+INSERT INTO jobs (id, queue, name, version, payload, site_id, dedupe_key, priority, max_attempts, run_at, created_at)
+SELECT r.id, r.queue, r.name, r.version, r.payload::jsonb, r.site_id, r.dedupe_key, r.priority, r.max_attempts,
+       coalesce(r.run_at, now()), now()
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::uuid[], $7::text[], $8::smallint[],
+            $9::smallint[], $10::timestamptz[])
+     AS r(id, queue, name, version, payload, site_id, dedupe_key, priority, max_attempts, run_at)
+ON CONFLICT (queue, dedupe_key) WHERE dedupe_key IS NOT NULL AND state = 'pending'
+DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), payload = excluded.payload
+RETURNING id, queue, run_at <= now() AS due, (xmax = 0) AS fresh
+"""
+
+
+async def enqueue(request: JobRequest) -> UUID:
+    """Insert one job in the open transaction; its id (the waiting twin's, if there is one)."""
+    return (await enqueue_all([request]))[0]
+
+
+async def enqueue_all(requests: Sequence[JobRequest]) -> list[UUID]:
+    """Insert jobs at the cost of one statement. Needs an open transaction."""
+    unique = _coalesce(requests)
+    if not unique:
+        return []
+    rows = await db.fetch(
+        _INSERT,
+        [new_id() for _ in unique],
+        [r.job.queue for r in unique],
+        [r.job.name for r in unique],
+        [r.job.version for r in unique],
+        [r.payload.model_dump_json() for r in unique],
+        [r.site_id for r in unique],
+        [r.dedupe_key for r in unique],
+        [r.job.priority for r in unique],
+        [r.job.max_attempts for r in unique],
+        [r.run_at for r in unique],
+    )
+    due: dict[str, list[UUID]] = defaultdict(list)
+    for row in rows:
+        if row["due"] and row["fresh"]:
+            due[row["queue"]].append(row["id"])
+    if due:
+        db.after_commit(lambda: ring_all(due))
+    return [row["id"] for row in rows]
+
+
+def _coalesce(requests: Sequence[JobRequest]) -> list[JobRequest]:
+    """One request a dedupe key, the last one: a single statement may not touch a row twice. Sorted, so that
+    two transactions lock shared rows in the same order."""
+    keyed = {(r.job.queue, r.dedupe_key): r for r in requests if r.dedupe_key is not None}
+    plain = [r for r in requests if r.dedupe_key is None]
+    return [keyed[key] for key in sorted(keyed)] + plain

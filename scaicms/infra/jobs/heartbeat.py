@@ -1,0 +1,65 @@
+"""Each worker process says every few seconds that it lives, and what it does, in a Redis key of its own."""
+
+import asyncio
+import os
+import socket
+import time
+from typing import Any
+
+import psutil
+import structlog
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
+
+from scaicms import __version__
+from scaicms.infra.jobs.runner import Runner
+from scaicms.kit import json
+from scaicms.kit.clock import to_rfc3339, utcnow
+
+BEAT_SECONDS = 5.0
+EXPIRE_SECONDS = 16
+KEY_PREFIX = "scaicms:worker:"
+REGISTER = "scaicms:workers"
+
+log = structlog.get_logger(__name__)
+
+
+def worker_name() -> str:
+    """Unique among live workers: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> None:
+    """Write the heartbeat until cancelled. It expires by itself when the process dies."""
+    started_at = to_rfc3339(utcnow())
+    process = psutil.Process()
+    while True:
+        beat = {
+            "id": runner.worker,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queues": queues,
+            "version": __version__,
+            "running": len(runner.running),
+            "started_at": started_at,
+            "heartbeat_at": to_rfc3339(utcnow()),
+            "memory_bytes": process.memory_info().rss,
+        }
+        try:
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.set(KEY_PREFIX + runner.worker, json.dumps(beat), ex=EXPIRE_SECONDS)
+                pipe.zadd(REGISTER, {runner.worker: time.time()})
+                pipe.zremrangebyscore(REGISTER, "-inf", time.time() - EXPIRE_SECONDS)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            log.warning("heartbeat.failed", error=type(error).__name__)
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+async def live_workers(redis: ArqRedis) -> list[dict[str, Any]]:
+    """The heartbeats of the workers that live."""
+    names = sorted(name.decode() for name in await redis.zrange(REGISTER, 0, -1))
+    if not names:
+        return []
+    beats = await redis.mget([KEY_PREFIX + name for name in names])
+    return [json.loads(beat) for beat in beats if beat is not None]

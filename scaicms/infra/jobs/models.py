@@ -1,0 +1,42 @@
+"""The ledger of work."""
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class JobRow(Model):
+    """One piece of work that was promised by a committed transaction.
+
+    `state` is stored as pending, done, dead, cancelled or quarantined; a pending row is shown as deferred, due or
+    running, by `run_at` and `lease_until`. `fence` counts claims: only the newest claimer may finish.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    queue = fields.CharField(max_length=20)
+    name = fields.CharField(max_length=100)
+    version = fields.SmallIntField(default=1)
+    payload: object = fields.JSONField()
+    site_id = fields.UUIDField(null=True)
+    dedupe_key = fields.CharField(max_length=200, null=True)
+    state = fields.CharField(max_length=12, default="pending")
+    priority = fields.SmallIntField(default=0)
+    attempts = fields.SmallIntField(default=0)
+    max_attempts = fields.SmallIntField(default=5)
+    lost_leases = fields.SmallIntField(default=0)
+    rings = fields.IntField(default=0)
+    fence = fields.IntField(default=0)
+    run_at = fields.DatetimeField()
+    lease_until = fields.DatetimeField(null=True)
+    worker = fields.CharField(max_length=100, null=True)
+    cancel_requested = fields.BooleanField(default=False)
+    progress: object = fields.JSONField(null=True)
+    result: object = fields.JSONField(null=True)
+    last_error = fields.TextField(null=True)
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    finished_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "jobs"
+        indexes = (Index(fields=("queue", "finished_at")), Index(fields=("site_id", "created_at")))

@@ -1,0 +1,48 @@
+"""What a handler is told about the job it is doing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from scaicms.infra.jobs import ledger
+from scaicms.infra.jobs.errors import JobCancelledError, StaleLeaseError
+
+if TYPE_CHECKING:  # services are built over resources, which hold the doorbell: a cycle at run time
+    from scaicms.infra.services import Services
+
+
+class RunningJob:
+    """The job at hand: its identity, the services to call, and how to report on the way."""
+
+    def __init__(self, claim: ledger.Claim, services: Services) -> None:
+        self._claim = claim
+        self.services = services
+        self.result: Any = None
+        """Kept with the finished job and shown by `GET /search/jobs/{id}`; JSON-safe."""
+        self.cancel_requested = False
+
+    @property
+    def id(self) -> UUID:
+        return self._claim.id
+
+    @property
+    def site_id(self) -> UUID | None:
+        return self._claim.site_id
+
+    @property
+    def progress(self) -> Any:
+        """What the last checkpoint wrote, also one of an earlier attempt; None at the first start."""
+        return self._claim.progress
+
+    async def checkpoint(self, progress: Any) -> None:
+        """Call inside the transaction of the work just done: its effects and this progress commit together.
+
+        Raises:
+            StaleLeaseError: another worker has the job; let it pass, so that the transaction rolls back.
+            JobCancelledError: somebody asked the job to stop.
+        """
+        if self.cancel_requested:
+            raise JobCancelledError
+        if not await ledger.checkpoint(self._claim.id, self._claim.fence, progress):
+            raise StaleLeaseError

@@ -1,0 +1,128 @@
+"""Figures of the queues and single jobs, as operators see them."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from arq.connections import ArqRedis
+from asyncpg import Record
+from redis.exceptions import RedisError
+
+from scaicms.infra import db
+from scaicms.infra.jobs.declare import QUEUES
+from scaicms.infra.jobs.doorbell import arq_queue
+
+WINDOW_MINUTES = 5
+
+# The stored state with the moments that refine it.
+SHOWN_STATE = """CASE WHEN state <> 'pending' THEN state WHEN lease_until > now() THEN 'running'
+                      WHEN run_at > now() THEN 'deferred' ELSE 'due' END"""
+
+_PENDING = """
+SELECT queue,
+       count(*) FILTER (WHERE lease_until > now()) AS running,
+       count(*) FILTER (WHERE run_at > now() AND (lease_until IS NULL OR lease_until <= now())) AS deferred,
+       count(*) FILTER (WHERE run_at <= now() AND (lease_until IS NULL OR lease_until <= now())) AS due,
+       extract(epoch FROM now() - min(run_at) FILTER (
+           WHERE run_at <= now() AND (lease_until IS NULL OR lease_until <= now())))::float8 AS oldest_due_seconds
+FROM jobs WHERE state = 'pending' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+"""
+
+_DEAD = """
+SELECT queue, count(*) AS dead FROM jobs
+WHERE state IN ('dead', 'quarantined') AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+"""
+
+_RECENT = f"""
+SELECT queue,
+       count(*) FILTER (WHERE state = 'done') / {WINDOW_MINUTES}.0 AS finished_per_minute,
+       count(*) FILTER (WHERE state IN ('dead', 'quarantined')) / {WINDOW_MINUTES}.0 AS failed_per_minute,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - greatest(run_at, created_at)) * 1000) AS wait_ms,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at) * 1000) AS run_ms
+FROM jobs
+WHERE finished_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+"""
+
+_ENQUEUED = f"""
+SELECT queue, count(*) / {WINDOW_MINUTES}.0 AS enqueued_per_minute FROM jobs
+WHERE created_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+"""
+
+JOB_COLUMNS = f"""id, queue, name, {SHOWN_STATE} AS state, site_id, priority, attempts, max_attempts, lost_leases, run_at,
+    lease_until, worker, progress, result, last_error, created_at, started_at, finished_at"""
+
+
+async def queue_figures(redis: ArqRedis, site_id: UUID | None) -> list[dict[str, Any]]:
+    """One row a queue, every queue, also the idle ones. With `site_id`, that site's jobs alone.
+
+    `redis_depth` counts doorbells, which know no site; it is None when Redis cannot be asked.
+    """
+    figures: dict[str, dict[str, Any]] = {name: _idle(name) for name in QUEUES}
+    for sql in (_PENDING, _DEAD, _RECENT, _ENQUEUED):
+        for row in await db.fetch(sql, site_id):
+            if row["queue"] in figures:
+                figures[row["queue"]].update(_flatten(row))
+    depths = await _depths(redis)
+    for name, depth in depths.items():
+        figures[name]["redis_depth"] = depth
+    return list(figures.values())
+
+
+def _idle(queue: str) -> dict[str, Any]:
+    counts = dict.fromkeys(("due", "deferred", "running", "dead"), 0)
+    rates = dict.fromkeys(("enqueued_per_minute", "finished_per_minute", "failed_per_minute"), 0.0)
+    times = dict.fromkeys(("oldest_due_seconds", "wait_p50_ms", "wait_p95_ms", "run_p50_ms", "run_p95_ms"))
+    return {"queue": queue, **counts, **rates, **times, "workers": 0, "redis_depth": None}
+
+
+def _flatten(row: Record) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in row.items():
+        if key in ("wait_ms", "run_ms"):
+            stem = key.removesuffix("_ms")
+            for name, quantile in zip(("p50", "p95"), value or (None, None), strict=True):
+                flat[f"{stem}_{name}_ms"] = None if quantile is None else round(max(0.0, float(quantile)), 2)
+        elif key.endswith("_per_minute"):
+            flat[key] = round(float(value), 2)
+        else:
+            flat[key] = value
+    return flat
+
+
+async def _depths(redis: ArqRedis) -> dict[str, int | None]:
+    try:
+        async with redis.pipeline(transaction=False) as pipe:
+            for name in QUEUES:
+                pipe.zcard(arq_queue(name))
+            return dict(zip(QUEUES, await pipe.execute(), strict=True))
+    except (RedisError, OSError):
+        return dict.fromkeys(QUEUES)
+
+
+async def list_jobs(
+    *, site_id: UUID | None, queue: str | None, state: str | None, name: str | None, limit: int, offset: int
+) -> tuple[list[Record], int]:
+    """Jobs, newest first, and how many there are; every filter may be None."""
+    where = f"""WHERE ($1::uuid IS NULL OR site_id = $1) AND ($2::text IS NULL OR queue = $2)
+                AND ($3::text IS NULL OR {SHOWN_STATE} = $3) AND ($4::text IS NULL OR name = $4)"""
+    filters = (site_id, queue, state, name)
+    rows = await db.fetch(
+        f"SELECT {JOB_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT $5 OFFSET $6", *filters, limit, offset
+    )
+    total = await db.fetchval(f"SELECT count(*) FROM jobs {where}", *filters)
+    return rows, int(total)
+
+
+async def get_job(job_id: UUID, *, site_id: UUID | None) -> Record | None:
+    return await db.fetchrow(
+        f"SELECT {JOB_COLUMNS} FROM jobs WHERE id = $1 AND ($2::uuid IS NULL OR site_id = $2)",
+        job_id,
+        site_id,
+    )
+
+
+async def unfinished(job_ids: Sequence[UUID]) -> int:
+    """How many of these jobs are still pending."""
+    return int(
+        await db.fetchval("SELECT count(*) FROM jobs WHERE id = ANY($1) AND state = 'pending'", list(job_ids))
+    )

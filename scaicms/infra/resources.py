@@ -1,0 +1,54 @@
+"""What a process holds open: database, read pool, Redis, file storage, notices."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from arq.connections import ArqRedis
+
+from scaicms.infra import db
+from scaicms.infra.db.notices import Notices
+from scaicms.infra.jobs import doorbell
+from scaicms.infra.redis import open_redis
+from scaicms.infra.storage import Storage, open_storage
+from scaicms.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything outside that services and adapters use."""
+
+    settings: Settings
+    redis: ArqRedis
+    reads: db.ReadPool
+    storage: Storage
+    notices: Notices
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, models: Sequence[str], *, kind: Literal["web", "worker"]
+) -> AsyncIterator[Resources]:
+    """Open all of it for one process and close it in reverse order."""
+    timeout = settings.web_statement_timeout if kind == "web" else settings.worker_statement_timeout
+    await db.open_database(
+        settings.database_url, models, size=settings.db_pool_size, statement_timeout=timeout
+    )
+    try:
+        reads = await db.open_read_pool(
+            settings.database_url, size=settings.read_pool_size, statement_timeout=timeout
+        )
+        redis = open_redis(settings.redis_url)
+        notices = Notices(settings.database_url)
+        await notices.start()
+        doorbell.install(doorbell.Doorbell(redis))
+        try:
+            yield Resources(settings, redis, reads, open_storage(settings), notices)
+        finally:
+            doorbell.install(None)
+            await notices.stop()
+            await redis.aclose()
+            reads.terminate()
+    finally:
+        await db.close_database()

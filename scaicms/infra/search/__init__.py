@@ -1,0 +1,5 @@
+"""Search engines behind one port."""
+
+from scaicms.infra.search.port import Hit, SearchBackend, SearchDocument, SearchPage, SearchRequest
+
+__all__ = ["Hit", "SearchBackend", "SearchDocument", "SearchPage", "SearchRequest"]

@@ -1,0 +1,65 @@
+"""What scaiCMS asks of a search engine."""
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDocument:
+    """The words of one published document, heaviest first."""
+
+    item_id: UUID
+    locale: str
+    site_id: UUID
+    type_key: str
+    version: int
+    title: str
+    summary: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search in one site and locale."""
+
+    site_id: UUID
+    locale: str
+    words: str
+    type_key: str | None
+    limit: int
+    offset: int
+    highlight: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found document. `highlights` are HTML-escaped texts with `<mark>` around what matched."""
+
+    item_id: UUID
+    score: float
+    highlights: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Hits of one page, best first, and how many there are in all."""
+
+    hits: list[Hit]
+    total: int
+
+
+class SearchBackend(Protocol):
+    """An index that workers keep and everybody asks."""
+
+    name: str
+
+    async def replace(self, site_id: UUID, item_id: UUID, documents: list[SearchDocument]) -> None:
+        """Make these the only documents of the item; none removes it. Runs in the job's transaction."""
+        ...
+
+    async def search(self, request: SearchRequest) -> SearchPage: ...
+
+    async def count(self, site_id: UUID) -> int:
+        """Documents of a site in the index."""
+        ...

@@ -1,0 +1,5 @@
+"""Files, through obstore: a local folder here, S3, GCS or Azure by `STORAGE_URL`, one interface for all."""
+
+from scaicms.infra.storage.store import Storage, open_storage
+
+__all__ = ["Storage", "open_storage"]

@@ -1,0 +1,64 @@
+"""Put, read and delete blobs by key. Keys are ours (`imports/<id>`), never a caller's file name."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol, cast
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from scaicms.settings import Settings
+
+CHUNK_BYTES = 1024 * 1024
+
+
+class BlobWriter(Protocol):
+    """An open upload; what is not closed was never stored."""
+
+    async def write(self, data: bytes) -> object: ...
+
+
+class Storage:
+    """Blobs of one store."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def writing(self, key: str) -> AsyncIterator[BlobWriter]:
+        """Stream a blob in; leaving with an exception discards it."""
+        writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES)
+        yield cast(BlobWriter, writer)
+        await writer.close()
+
+    async def download(self, key: str, target: Path) -> None:
+        """Stream a blob into a local file.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        result = await obstore.get_async(self._store, key)
+        with target.open("wb") as file:
+            async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+                file.write(chunk)
+
+    async def delete(self, key: str) -> None:
+        """Remove a blob; one that is not there is removed already."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The store that `STORAGE_URL` names (`s3://bucket/prefix`, `gs://…`, `az://…`), else a folder in the home."""
+    if settings.storage_url and not settings.storage_url.startswith("file:"):
+        return Storage(from_url(settings.storage_url))
+    folder = (
+        Path(settings.storage_url.removeprefix("file://"))
+        if settings.storage_url
+        else settings.home / "files"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    return Storage(LocalStore(prefix=folder.resolve()))

@@ -1,0 +1,49 @@
+"""JSON as scaiCMS reads and writes it: orjson, strict (no NaN, no duplicate decoding paths), depth-bounded."""
+
+from typing import Any
+
+import orjson
+
+MAX_DEPTH = 32
+
+
+class JSONDepthError(ValueError):
+    """The document nests deeper than `MAX_DEPTH` levels."""
+
+
+def dumps(value: Any) -> bytes:
+    """UTF-8 JSON; datetimes in UTC end in `Z` (RFC 3339), UUIDs are strings."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+
+
+def dumps_text(value: Any) -> str:
+    """The same as text, as asyncpg wants `jsonb` parameters."""
+    return dumps(value).decode()
+
+
+def loads(data: bytes | bytearray | memoryview | str) -> Any:
+    """Parse trusted JSON (our own columns)."""
+    return orjson.loads(data)
+
+
+def loads_bounded(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
+    """Parse a caller's JSON.
+
+    Raises:
+        JSONDepthError: it nests deeper than `max_depth`.
+        ValueError: it is not JSON (RFC 8259: `NaN`, `Infinity`, lone surrogates are not), or nests deeper
+            than orjson's own guard of 1,024 levels.
+    """
+    value = orjson.loads(data)
+    if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
+        raise JSONDepthError(f"nested deeper than {max_depth} levels")
+    return value
+
+
+def _depth(value: Any) -> int:
+    """Levels of nesting, walked level by level so that no input recurses."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth

@@ -1,0 +1,88 @@
+"""Settings of one process, read once at start-up from the environment (and `.env`, if there is one).
+
+Everything is prefixed `SCAICMS_`, but for the four addresses that other programs name the same way:
+`DATABASE_URL`, `REDIS_URL`, `OPENSEARCH_URL`, `STORAGE_URL`.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_SECRET_BYTES = 32
+
+
+class Settings(BaseSettings):
+    """What a process is told by its environment. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True
+    )
+
+    env: Literal["development", "production", "test"] = "production"
+    home: Path = Path(".scaicms")
+    """Folder of the embedded engines, local files and generated secrets."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    processes: int = Field(default=1, ge=1, le=64)
+    public_url: str | None = None
+    """How this installation is reached from outside (links in mails, OpenAPI `servers`); never taken from `Host`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) whose `X-Forwarded-For` is believed. Empty: nobody's."""
+    secret: SecretStr = SecretStr("")
+    """Signs access tokens and cursors; at least 32 bytes."""
+
+    database_url: str = Field(default="", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    redis_url: str = Field(default="", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    storage_url: str = Field(default="", validation_alias=AliasChoices("STORAGE_URL", "storage_url"))
+    db_pool_size: int = Field(default=10, ge=2, le=200)
+    read_pool_size: int = Field(default=10, ge=1, le=200)
+    web_statement_timeout: float = Field(default=5.0, gt=0)
+    worker_statement_timeout: float = Field(default=60.0, gt=0)
+
+    admin_email: str = "admin@example.com"
+    admin_password: SecretStr | None = None
+
+    access_token_seconds: int = Field(default=1800, ge=60)
+    refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=300)
+
+    body_limit: int = Field(default=1024 * 1024, ge=1024)
+    upload_limit: int = Field(default=200 * 1024 * 1024, ge=1024)
+    body_idle_seconds: float = Field(default=10.0, gt=0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    worker_concurrency: int = Field(default=20, ge=1, le=500)
+    """Jobs that one worker runs at a time on one queue."""
+    drain_seconds: int = Field(default=25, ge=0)
+    """How long a process that is told to stop waits for what it has begun."""
+
+    @model_validator(mode="after")
+    def _refuse_unsafe_production(self) -> Self:
+        """Design §7: production does not start with a default or short secret, nor without its engines named."""
+        if self.env != "production":
+            return self
+        problems = []
+        if len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            problems.append(
+                f"SCAICMS_SECRET must have at least {MIN_SECRET_BYTES} bytes (openssl rand -hex 32)"
+            )
+        if not self.database_url:
+            problems.append("DATABASE_URL is not set (postgresql://user:password@host/database)")
+        if not self.redis_url:
+            problems.append("REDIS_URL is not set (redis://host:6379/0)")
+        if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
+            problems.append("SCAICMS_PUBLIC_URL must begin with http:// or https://")
+        if problems:
+            raise ValueError("; ".join(problems) + ". For a laptop, `scaicms dev` sets all of it up.")
+        return self
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

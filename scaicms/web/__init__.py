@@ -1,0 +1,1 @@
+"""HTTP, and nothing but: aiohttp, request parsing, answers, errors, OpenAPI. It knows no feature."""

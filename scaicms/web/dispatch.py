@@ -1,0 +1,101 @@
+"""From an operation to an aiohttp handler: authenticate, find the site, check the permission, call."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp_apispec import docs
+
+from scaicms.kit.errors import AppError, BadRequestError, UnauthorizedError, UnknownParameterError
+from scaicms.kit.principal import ANONYMOUS, Principal
+from scaicms.kit.sites import Site
+from scaicms.web.call import Call
+from scaicms.web.idempotency import answer_once
+from scaicms.web.operation import Operation
+from scaicms.web.ports import AUTHENTICATOR, SITES
+
+API_PREFIX = "/api/v1"
+QUERY_LIMIT_BYTES = 8 * 1024
+
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class SiteRequiredError(BadRequestError):
+    code, message = "site_required", "Name the site in the X-Site-ID header, by its id or key."
+
+
+class SiteForbiddenError(AppError):
+    status, code = 403, "site_forbidden"
+    message = "There is no such site, or you have no rights there."
+
+
+def bind(operation: Operation) -> AiohttpHandler:
+    """The aiohttp handler of an operation. What does not depend on the request is decided here, once."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.query_string:
+            _check_query(request, operation)
+        site = await _find_site(request) if operation.site else None
+        if operation.public is not None and not operation.site:
+            principal = ANONYMOUS
+        else:
+            principal = await request.app[AUTHENTICATOR].authenticate(
+                request.headers.get("Authorization"), site, request.remote or ""
+            )
+        _admit(operation, principal, site)
+        request["principal"] = principal
+        call = Call(request, operation, principal, site)
+        if operation.method == "POST" and "Idempotency-Key" in request.headers:
+            return await answer_once(call, operation.handler)
+        return await operation.handler(call)
+
+    handle.__name__ = operation.name
+    handle.__qualname__ = f"{operation.tag}.{operation.name}"
+    described = docs(
+        tags=[operation.tag],
+        summary=operation.summary,
+        description=operation.description,
+        operation=operation,
+    )
+    bound: AiohttpHandler = described(handle)
+    return bound
+
+
+def _check_query(request: web.Request, operation: Operation) -> None:
+    if len(request.rel_url.raw_query_string) > QUERY_LIMIT_BYTES:
+        raise BadRequestError(f"The query is longer than {QUERY_LIMIT_BYTES} bytes.", code="query_too_long")
+    if operation.query is None and not operation.open_query:
+        raise UnknownParameterError("This operation takes no query parameters.")
+
+
+async def _find_site(request: web.Request) -> Site:
+    header = request.headers.get("X-Site-ID")
+    if not header:
+        raise SiteRequiredError
+    site = await request.app[SITES].find(header)
+    if site is None:
+        raise SiteForbiddenError
+    return site
+
+
+def _admit(operation: Operation, principal: Principal, site: Site | None) -> None:
+    """The coarse check at the door; services check again, with the data in hand."""
+    if operation.public is not None:
+        return
+    if operation.authenticated is not None:
+        if principal.is_anonymous:
+            raise UnauthorizedError
+        return
+    if site is not None and not principal.is_anonymous and not principal.may_enter(site.id):
+        raise SiteForbiddenError
+    if operation.permission is not None:
+        principal.require(operation.permission.code, site.id if site is not None else None)
+
+
+def add_operations(app: web.Application, operations: list[Operation]) -> None:
+    """Put operations on the router. GET answers HEAD too (RFC 9110 §9.3.2)."""
+    for operation in operations:
+        path = API_PREFIX + operation.path
+        if operation.method == "GET":
+            app.router.add_get(path, bind(operation), allow_head=True)
+        else:
+            app.router.add_route(operation.method, path, bind(operation))

@@ -1,0 +1,81 @@
+"""The one converter from exceptions to answers: `{"detail": {code, message, request_id, errors?}}`."""
+
+import asyncpg
+import structlog
+from aiohttp import web
+from redis.exceptions import RedisError
+from tortoise.exceptions import DBConnectionError, OperationalError
+
+from scaicms.kit import json
+from scaicms.kit.errors import AppError, ConflictError, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+_OUTAGES = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    RedisError,
+    DBConnectionError,
+)
+_HTTP_CODES = {
+    400: ("bad_request", "The request could not be read."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not answer that method; see Allow."),
+    413: ("too_large", "The request is too large."),
+}
+
+
+def error_response(error: AppError, request_id: str) -> web.Response:
+    """Render an expected failure."""
+    detail: dict[str, object] = {"code": error.code, "message": error.message, "request_id": request_id}
+    if error.errors:
+        detail["errors"] = [item.as_dict() for item in error.errors]
+    detail.update(error.extra)
+    body = json.dumps({"detail": detail})
+    return web.Response(
+        status=error.status, body=body, content_type="application/json", headers=error.headers
+    )
+
+
+def to_app_error(error: Exception) -> AppError:
+    """What the caller is told. What is unexpected is logged with its traceback and said in general terms."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, web.HTTPException):
+        return _from_http(error)
+    cause = error.__cause__ if isinstance(error, OperationalError) and error.__cause__ else error
+    if isinstance(cause, asyncpg.QueryCanceledError | TimeoutError):
+        return UnavailableError("This took too long and was stopped; narrow it down or try again.")
+    if isinstance(cause, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+        return ConflictError(
+            "Somebody changed the same thing at the same moment; try again.", code="write_conflict"
+        )
+    if isinstance(cause, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
+        return UnstorableTextError()
+    if isinstance(cause, _OUTAGES):
+        log.warning("request.outage", error=f"{type(cause).__name__}: {cause}")
+        return UnavailableError()
+    log.error("request.crashed", exc_info=error)
+    return AppError()
+
+
+class UnstorableTextError(AppError):
+    """Text that the database cannot hold."""
+
+    status, code, message = (
+        422,
+        "unstorable_text",
+        "Text may not contain the character U+0000 or lone surrogates.",
+    )
+
+
+def _from_http(error: web.HTTPException) -> AppError:
+    code, message = _HTTP_CODES.get(error.status, ("http_error", error.reason or "The request failed."))
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    converted = AppError(message, code=code, headers=headers)
+    converted.status = error.status
+    return converted

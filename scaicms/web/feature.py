@@ -1,0 +1,24 @@
+"""The manifest of a feature: all that the rest of the system needs to know of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scaicms.infra.events import Event
+from scaicms.infra.events.record import Subscriber
+from scaicms.infra.jobs.declare import Task
+from scaicms.kit.permissions import Permission
+from scaicms.web.operation import Routes
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Declared once, in the feature's `feature.py`; collected by `scaicms/registry.py`."""
+
+    name: str
+    models: str | None = None
+    """Module with the feature's Tortoise models."""
+    routes: Sequence[Routes] = ()
+    events: Sequence[type[Event]] = ()
+    subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
+    tasks: Sequence[Task] = ()
+    permissions: Sequence[Permission] = ()

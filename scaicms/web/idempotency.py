@@ -1,0 +1,80 @@
+"""`Idempotency-Key` on POST: the same request gets its first answer again.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+"""
+
+import hashlib
+
+from aiohttp import web
+
+from scaicms.infra import db
+from scaicms.infra.idempotency import store
+from scaicms.kit.errors import BadRequestError, ConflictError, InvalidError
+from scaicms.web.call import Call
+from scaicms.web.operation import Handler
+from scaicms.web.replies import JSON_TYPE
+
+MAX_KEY_CHARACTERS = 255
+KEPT_HEADERS = ("Location", "ETag")
+
+
+class KeyInFlightError(ConflictError):
+    code = "idempotency_key_in_flight"
+    message = "A request with this Idempotency-Key is being answered; wait for it."
+
+
+class KeyReusedError(InvalidError):
+    code = "idempotency_key_reused"
+    message = "This Idempotency-Key came with another request before; use a new key."
+
+
+async def answer_once(call: Call, handler: Handler) -> web.StreamResponse:
+    """Answer from the store, or run the handler and store its answer in the transaction of its effect.
+
+    A failure rolls everything back and is not stored: nothing happened, so asking again is right.
+    """
+    key = call.request.headers["Idempotency-Key"]
+    if not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isprintable():
+        raise BadRequestError(f"Idempotency-Key has 1 to {MAX_KEY_CHARACTERS} printable characters.")
+    scope = _scope(call, key)
+    fingerprint = await _fingerprint(call)
+    async with db.transaction():
+        if not await store.lock(scope):
+            raise KeyInFlightError
+        known = await store.find(scope)
+        if known is not None:
+            return _replay(known, fingerprint)
+        response = await handler(call)
+        if isinstance(response, web.Response) and response.status < 300:
+            await store.keep(scope, _answer(response, fingerprint))
+        return response
+
+
+def _scope(call: Call, key: str) -> bytes:
+    site = call.request.headers.get("X-Site-ID", "") if call.operation.site else ""
+    owner = f"{call.principal.kind}:{call.principal.id}"
+    parts = (owner, site, call.operation.method, call.request.path, key)
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+async def _fingerprint(call: Call) -> bytes:
+    """What must be the same: the query and the body; of an upload, whose bytes are not kept, its length."""
+    digest = hashlib.sha256(call.request.rel_url.raw_query_string.encode() + b"\0")
+    if call.operation.multipart is not None:
+        digest.update(str(call.request.content_length).encode())
+    else:
+        digest.update(await call.raw_body())
+    return digest.digest()
+
+
+def _replay(known: store.Answer, fingerprint: bytes) -> web.Response:
+    if known.fingerprint != fingerprint:
+        raise KeyReusedError
+    headers = {"Content-Type": JSON_TYPE, **known.headers, "Idempotent-Replayed": "true"}
+    return web.Response(status=known.status, body=known.body, headers=headers)
+
+
+def _answer(response: web.Response, fingerprint: bytes) -> store.Answer:
+    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+    body = response.body
+    return store.Answer(fingerprint, response.status, kept, body if isinstance(body, bytes) else b"")

@@ -1,0 +1,62 @@
+"""The one middleware around every request: id, errors, access log, metrics, safe headers."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from prometheus_client import Histogram
+
+from scaicms.kit.ids import new_id
+from scaicms.web.errors import error_response, to_app_error
+
+AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# An id from the caller is kept if it cannot do harm in a log line.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_seconds = Histogram(
+    "scaicms_http_seconds",
+    "Duration of requests",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+log = structlog.get_logger("scaicms.access")
+
+
+@web.middleware
+async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+    """Everything that happens to a request happens inside this call."""
+    started = time.perf_counter()
+    asked = request.headers.get("X-Request-ID")
+    request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else str(new_id())
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    try:
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - the boundary: no exception leaves as a traceback
+            response = error_response(to_app_error(error), request_id)
+        if not response.prepared:
+            response.headers["X-Request-ID"] = request_id
+            response.headers["X-Content-Type-Options"] = "nosniff"
+        _account(request, response, time.perf_counter() - started)
+        return response
+    finally:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _account(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unmatched"
+    _seconds.labels(request.method, route, response.status).observe(seconds)
+    principal = request.get("principal")
+    log.info(
+        "request",
+        method=request.method,
+        path=request.rel_url.raw_path,
+        status=response.status,
+        ms=round(seconds * 1000, 2),
+        bytes=response.content_length,
+        ip=request.remote,
+        principal=principal.name if principal is not None else None,
+    )

@@ -1,0 +1,34 @@
+"""What the web tier needs from features, and the keys under which the application holds it."""
+
+import asyncio
+from typing import Protocol
+
+from aiohttp import web
+
+from scaicms.infra.services import Services
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+
+class Authenticator(Protocol):
+    """Tells who calls. Warm answers take no database query."""
+
+    async def authenticate(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
+        """The principal behind an `Authorization` header, with the rights that everybody has at `site` added.
+
+        Raises:
+            UnauthorizedError: there is a header, and it is malformed, unknown, expired or revoked.
+        """
+        ...
+
+
+class SiteDirectory(Protocol):
+    """Knows sites by id and key. Warm answers take no database query."""
+
+    async def find(self, id_or_key: str) -> Site | None: ...
+
+
+SERVICES = web.AppKey("services", Services)
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+SITES = web.AppKey("sites", SiteDirectory)
+DRAINING = web.AppKey("draining", asyncio.Event)
