@@ -1,0 +1,1 @@
+"""One folder a route group, all shaped alike; see docs/architecture.md."""

@@ -1,0 +1,1 @@
+"""Items: drafts, publishing, delivery, import."""

@@ -1,0 +1,19 @@
+"""What can be wrong with content."""
+
+from scaicms.kit.errors import ConflictError, NotFoundError
+
+
+class ItemNotFoundError(NotFoundError):
+    """The same for items that do not exist, are elsewhere, or may not be read."""
+
+
+class SlugTakenError(ConflictError):
+    code, message = "slug_taken", "Another item of this type has this slug."
+
+
+class NotUniqueError(ConflictError):
+    code, message = "not_unique", "Another item of this type has the same value in a unique field."
+
+
+class NotPublishedError(ConflictError):
+    code, message = "not_published", "This item is not published."

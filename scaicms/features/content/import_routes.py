@@ -1,0 +1,68 @@
+"""`/content/import`."""
+
+import orjson
+from aiohttp import web
+
+from scaicms.features.content import permissions
+from scaicms.features.content.importing import ImportOptions, ImportService
+from scaicms.features.content.schemas import ImportAccepted
+from scaicms.features.content.uploads import Upload, received
+from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.web.call import Call
+from scaicms.web.operation import Routes
+from scaicms.web.replies import accepted
+
+routes = Routes("content", "/content", site=True)
+
+PARTS = {
+    "file": "Markdown with TOML or YAML front matter as zip, tar.gz or a single file; NDJSON; CSV.",
+    "type": "Key of the content type.",
+    "publish": "`true` publishes what goes in; default `false`.",
+    "dry_run": "`true` reports what would happen and changes nothing; default `false`.",
+    "mapping": 'JSON: field → source, e.g. {"title": "front.title", "body": "$body"}. Default: same names.',
+}
+
+
+@routes.post(
+    "/import",
+    permission=permissions.IMPORT,
+    summary="Import items from a file",
+    description="A worker does it; the job carries progress and a report of every row that did not go in.",
+    multipart=PARTS,
+    response=ImportAccepted,
+    status=202,
+    errors=(404,),
+)
+async def import_items(call: Call) -> web.StreamResponse:
+    settings = call.services.resources.settings
+    storage = call.services.resources.storage
+    async with received(
+        call.request,
+        storage,
+        parts=frozenset(PARTS),
+        limit=settings.upload_limit,
+        idle_seconds=settings.body_idle_seconds,
+    ) as upload:
+        service = call.get(ImportService)
+        job_id = await service.start(call.principal, call.site, upload.key, upload.filename, _options(upload))
+    return accepted(ImportAccepted(job_id=job_id), f"/api/v1/search/jobs/{job_id}")
+
+
+def _options(upload: Upload) -> ImportOptions:
+    values = upload.values
+    if "type" not in values:
+        raise InvalidError(errors=[FieldError("/type", "required", "Name the content type.")])
+    mapping = None
+    if "mapping" in values:
+        try:
+            mapping = orjson.loads(values["mapping"])
+        except ValueError:
+            raise InvalidError(errors=[FieldError("/mapping", "invalid_json", "This is not JSON.")]) from None
+    return ImportOptions(values["type"], _flag(values, "publish"), _flag(values, "dry_run"), mapping)
+
+
+def _flag(values: dict[str, str], name: str) -> bool:
+    value = values.get(name, "false")
+    if value not in ("true", "false"):
+        raise InvalidError(errors=[FieldError(f"/{name}", "boolean", "This is true or false.")])
+    return value == "true"

@@ -1,0 +1,22 @@
+"""Work on content that workers do."""
+
+from typing import Any
+from uuid import UUID
+
+from scaicms.infra.jobs import Job, JobPayload
+
+
+class ImportPayload(JobPayload):
+    """Where the upload lies, what to make of it, and who is acting."""
+
+    upload: str
+    filename: str
+    type: str
+    publish: bool = False
+    dry_run: bool = False
+    mapping: dict[str, Any] | None = None
+    actor_kind: str
+    actor_id: UUID | None
+
+
+IMPORT_CONTENT = Job("content.import", "default", ImportPayload, atomic=False)

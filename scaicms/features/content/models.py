@@ -1,0 +1,90 @@
+"""Items, their entries, what is delivered of them, and where imported ones came from."""
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+
+class ItemRow(Model):
+    """Identity of one item of one site. `deleted_at` set: it lies in the trash."""
+
+    id = fields.UUIDField(primary_key=True)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    slug = fields.CharField(max_length=200)
+    created_at = fields.DatetimeField()
+    created_by = fields.UUIDField(null=True)
+    deleted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "items"
+        indexes = (Index(fields=("site_id", "type_id", "id")),)
+
+
+class EntryRow(Model):
+    """An item in one locale: its draft. `version` counts saves; `published_version` is the one in `documents`."""
+
+    id = fields.UUIDField(primary_key=True)
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    data: object = fields.JSONField()
+    version = fields.IntField(default=1)
+    published_version = fields.IntField(null=True)
+    updated_at = fields.DatetimeField()
+    updated_by = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "entries"
+        unique_together = (("item_id", "locale"),)
+
+
+class DocumentRow(Model):
+    """What delivery returns: `body` is the complete JSON, rendered when it was published; `data` is filtered by."""
+
+    id = fields.BigIntField(primary_key=True)
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    slug = fields.CharField(max_length=200)
+    version = fields.IntField()
+    etag = fields.CharField(max_length=64)
+    body = fields.BinaryField()
+    data: object = fields.JSONField()
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    published_at = fields.DatetimeField()
+
+    class Meta:
+        table = "documents"
+        unique_together = (("item_id", "locale"), ("site_id", "type_id", "locale", "slug"))
+
+
+class ReferenceRow(Model):
+    """Who points to what: one row a relation value of a draft. Everybody may ask what uses a thing."""
+
+    id = fields.BigIntField(primary_key=True)
+    site_id = fields.UUIDField()
+    item_id = fields.UUIDField()
+    field = fields.CharField(max_length=63)
+    target_id = fields.UUIDField()
+
+    class Meta:
+        table = "content_references"
+        indexes = (Index(fields=("target_id",)), Index(fields=("item_id",)))
+
+
+class ImportSourceRow(Model):
+    """Which item a file of an import became, so that running it again changes only what changed."""
+
+    id = fields.BigIntField(primary_key=True)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    source_key = fields.CharField(max_length=1024)
+    digest = fields.CharField(max_length=64)
+    item_id = fields.UUIDField()
+
+    class Meta:
+        table = "import_sources"
+        unique_together = (("site_id", "type_id", "source_key"),)
+        indexes = (Index(fields=("item_id",)),)

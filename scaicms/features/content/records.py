@@ -1,0 +1,39 @@
+"""An item in one locale as services pass it around."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from scaicms.features.content_types.service import CompiledType
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The current draft of an item with what is known of its publication."""
+
+    id: UUID
+    site_id: UUID
+    content_type: CompiledType
+    slug: str
+    locale: str
+    version: int
+    published_version: int | None
+    data: dict[str, Any]
+    created_at: datetime
+    created_by: UUID | None
+    updated_at: datetime
+    updated_by: UUID | None
+    published_at: datetime | None
+
+    @property
+    def status(self) -> str:
+        """`changed`: published, and saved since."""
+        if self.published_version is None:
+            return "draft"
+        return "published" if self.published_version == self.version else "changed"
+
+    @property
+    def etag(self) -> str:
+        """Validator of the draft: its version."""
+        return f'"v{self.version}"'

@@ -1,0 +1,46 @@
+"""The JSON of an item: the draft for editors, the document for readers. Private fields are in neither."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from scaicms.features.content.records import Item
+from scaicms.kit import json
+
+
+def draft(item: Item) -> dict[str, Any]:
+    """The editing view, private fields included."""
+    return _shape(item, item.data, status=item.status, published_at=item.published_at)
+
+
+def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
+    """The complete JSON that delivery will return, and its ETag."""
+    body = json.dumps(_shape(item, public_data(item), status="published", published_at=published_at))
+    return body, f'"v{item.version}-{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+
+
+def public_data(item: Item) -> dict[str, Any]:
+    """`data` without private fields."""
+    private = item.content_type.private_keys
+    return {key: value for key, value in item.data.items() if key not in private} if private else item.data
+
+
+def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datetime | None) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "type": item.content_type.key,
+        "slug": item.slug,
+        "locale": item.locale,
+        "locales": [item.locale],
+        "status": status,
+        "version": item.version,
+        "data": data,
+        "taxonomies": {},
+        "created_at": item.created_at,
+        "created_by": item.created_by,
+        "updated_at": item.updated_at,
+        "updated_by": item.updated_by,
+        "published_at": published_at,
+        "publish_at": None,
+        "unpublish_at": None,
+    }

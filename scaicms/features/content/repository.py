@@ -1,0 +1,220 @@
+"""Every statement on items, entries and documents; each names its site."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.features.content.records import Item
+from scaicms.features.content_types.service import CompiledType
+from scaicms.infra import db
+from scaicms.kit import json
+from scaicms.kit.ids import new_id
+
+_ITEM = """
+SELECT i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version, e.published_version,
+       e.updated_at, e.updated_by, d.published_at
+FROM items i
+JOIN entries e ON e.item_id = i.id
+LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
+"""
+
+
+def to_item(row: Record, content_type: CompiledType) -> Item:
+    return Item(
+        id=row["id"],
+        site_id=row["site_id"],
+        content_type=content_type,
+        slug=row["slug"],
+        locale=row["locale"],
+        version=row["version"],
+        published_version=row["published_version"],
+        data=json.loads(row["data"]),
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+        updated_at=row["updated_at"],
+        updated_by=row["updated_by"],
+        published_at=row["published_at"],
+    )
+
+
+async def find(site_id: UUID, item_id: UUID, locale: str, *, lock: bool = False) -> Record | None:
+    """An item that is not in the trash. `lock` keeps other writers out until the transaction ends."""
+    where = "WHERE i.id = $1 AND i.site_id = $2 AND e.locale = $3 AND i.deleted_at IS NULL"
+    return await db.fetchrow(
+        f"{_ITEM} {where} {'FOR UPDATE OF i, e' if lock else ''}", item_id, site_id, locale
+    )
+
+
+async def find_by_slug(site_id: UUID, type_id: UUID, slug: str, locale: str) -> Record | None:
+    where = (
+        "WHERE i.site_id = $1 AND i.type_id = $2 AND i.slug = $3 AND e.locale = $4 AND i.deleted_at IS NULL"
+    )
+    return await db.fetchrow(f"{_ITEM} {where}", site_id, type_id, slug, locale)
+
+
+async def type_key(site_id: UUID, type_id: UUID) -> str:
+    key: str = await db.fetchval(
+        "SELECT key FROM content_types WHERE site_id = $1 AND id = $2", site_id, type_id
+    )
+    return key
+
+
+async def insert_item(item: Item) -> None:
+    await db.execute(
+        """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, created_at, created_by)
+                         VALUES ($1, $2, $3, $4, $5, $6))
+           INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
+           VALUES ($7, $1, $8, $9::jsonb, $10, $5, $6)""",
+        item.id,
+        item.site_id,
+        item.content_type.id,
+        item.slug,
+        item.created_at,
+        item.created_by,
+        new_id(),
+        item.locale,
+        json.dumps_text(item.data),
+        item.version,
+    )
+
+
+async def update_draft(item: Item) -> None:
+    await db.execute(
+        """WITH item AS (UPDATE items SET slug = $3 WHERE id = $1 AND site_id = $8 AND slug <> $3)
+           UPDATE entries SET data = $4::jsonb, version = $5, updated_at = $6, updated_by = $7
+           WHERE item_id = $1 AND locale = $2""",
+        item.id,
+        item.locale,
+        item.slug,
+        json.dumps_text(item.data),
+        item.version,
+        item.updated_at,
+        item.updated_by,
+        item.site_id,
+    )
+
+
+async def put_document(
+    item: Item, body: bytes, etag: str, data: dict[str, Any], published_at: datetime
+) -> None:
+    await db.execute(
+        """WITH entry AS (UPDATE entries SET published_version = $6 WHERE item_id = $1 AND locale = $2)
+           INSERT INTO documents (item_id, locale, site_id, type_id, slug, version, etag, body, data, created_at,
+                                  updated_at, published_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12)
+           ON CONFLICT (item_id, locale) DO UPDATE SET slug = $5, version = $6, etag = $7, body = $8,
+               data = $9::jsonb, updated_at = $11, published_at = $12""",
+        item.id,
+        item.locale,
+        item.site_id,
+        item.content_type.id,
+        item.slug,
+        item.version,
+        etag,
+        body,
+        json.dumps_text(data),
+        item.created_at,
+        item.updated_at,
+        published_at,
+    )
+
+
+async def remove_documents(site_id: UUID, item_id: UUID) -> int:
+    """Take an item out of delivery in every locale; how many documents there were."""
+    return await db.execute(
+        """WITH entry AS (UPDATE entries SET published_version = NULL WHERE item_id = $1)
+           DELETE FROM documents WHERE item_id = $1 AND site_id = $2""",
+        item_id,
+        site_id,
+    )
+
+
+async def put_into_trash(site_id: UUID, item_id: UUID) -> None:
+    await db.execute("UPDATE items SET deleted_at = now() WHERE id = $1 AND site_id = $2", item_id, site_id)
+
+
+async def remove_for_good(site_id: UUID, item_id: UUID) -> None:
+    for sql in (
+        "DELETE FROM content_references WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM import_sources WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM entries USING items WHERE entries.item_id = $1 AND items.id = $1 AND items.site_id = $2",
+        "DELETE FROM items WHERE id = $1 AND site_id = $2",
+    ):
+        await db.execute(sql, item_id, site_id)
+
+
+async def lock_name(*parts: object) -> None:
+    """Serialise transactions that are about the same name (a slug, a unique value)."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "\0".join(map(str, parts)))
+
+
+async def taken_slugs(
+    site_id: UUID, type_id: UUID, candidates: Sequence[str], *, but: UUID | None = None
+) -> set[str]:
+    """Slugs that drafts or documents of other items than `but` have."""
+    rows = await db.fetch(
+        """SELECT slug FROM items
+           WHERE site_id = $1 AND type_id = $2 AND slug = ANY($3) AND deleted_at IS NULL AND id IS DISTINCT FROM $4
+           UNION
+           SELECT slug FROM documents
+           WHERE site_id = $1 AND type_id = $2 AND slug = ANY($3) AND item_id IS DISTINCT FROM $4""",
+        site_id,
+        type_id,
+        list(candidates),
+        but,
+    )
+    return {row["slug"] for row in rows}
+
+
+async def value_taken(item: Item, key: str) -> bool:
+    return bool(
+        await db.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM entries e JOIN items i ON i.id = e.item_id
+               WHERE i.site_id = $1 AND i.type_id = $2 AND i.id <> $3 AND i.deleted_at IS NULL AND e.locale = $4
+                 AND e.data @> $5::jsonb)""",
+            item.site_id,
+            item.content_type.id,
+            item.id,
+            item.locale,
+            json.dumps_text({key: item.data[key]}),
+        )
+    )
+
+
+async def published(site_id: UUID, item_id: UUID) -> list[Record]:
+    """What is delivered of an item, in each locale."""
+    return await db.fetch(
+        "SELECT type_id, locale, version, data FROM documents WHERE site_id = $1 AND item_id = $2",
+        site_id,
+        item_id,
+    )
+
+
+async def existing_targets(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
+    """Of these items, those that exist: their type's key and whether they are published."""
+    rows = await db.fetch(
+        """SELECT i.id, t.key, EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published
+           FROM items i JOIN content_types t ON t.id = i.type_id
+           WHERE i.site_id = $1 AND i.id = ANY($2) AND i.deleted_at IS NULL""",
+        site_id,
+        list(item_ids),
+    )
+    return {row["id"]: (row["key"], row["published"]) for row in rows}
+
+
+async def replace_references(item: Item, references: Sequence[tuple[str, UUID]]) -> None:
+    await db.execute(
+        "DELETE FROM content_references WHERE item_id = $1 AND site_id = $2", item.id, item.site_id
+    )
+    if references:
+        await db.execute(
+            """INSERT INTO content_references (site_id, item_id, field, target_id)
+               SELECT $1, $2, r.field, r.target FROM unnest($3::text[], $4::uuid[]) AS r(field, target)""",
+            item.site_id,
+            item.id,
+            [field for field, _ in references],
+            [target for _, target in references],
+        )

@@ -1,0 +1,243 @@
+"""`/content`."""
+
+from aiohttp import web
+
+from scaicms.features.content import permissions, render
+from scaicms.features.content.delivery import DeliveryService
+from scaicms.features.content.records import Item
+from scaicms.features.content.schemas import (
+    CreateItem,
+    DeleteItem,
+    ItemList,
+    ItemOut,
+    ListItems,
+    PatchItem,
+    PublishQuery,
+    PutItem,
+    ReadItem,
+)
+from scaicms.features.content.service import ContentService, Written
+from scaicms.kit import json
+from scaicms.kit.errors import BadRequestError, NotFoundError
+from scaicms.web.call import Call
+from scaicms.web.operation import Routes
+from scaicms.web.replies import conditional, expected_version, json_reply, no_content
+
+routes = Routes("content", "/content", site=True)
+
+EXAMPLE = {"type": "article", "data": {"title": "Hello", "body": "# Hello\n\nWorld."}, "publish": True}
+
+
+def _written(written: Written, status: int = 200, *, plan: bool = False) -> web.Response:
+    body = render.draft(written.item)
+    if plan:
+        body["plan"] = written.plan.model_dump()
+    body["job_ids"] = list(written.job_ids)
+    headers = {"ETag": written.item.etag}
+    if status == 201:
+        headers["Location"] = f"/api/v1/content/{written.item.id}"
+    return json_reply(json.dumps(body), status=status, headers=headers)
+
+
+def _draft(call: Call, item: Item) -> web.Response:
+    return conditional(call.request, json.dumps(render.draft(item)), item.etag)
+
+
+@routes.get(
+    permission=permissions.READ,
+    summary="List items of a type",
+    description="Published items by default. `filter[data.price][gte]=10`, `filter[slug]=hello`; unknown paths "
+    "and operators are refused.",
+    query=ListItems,
+    open_query=("filter[",),
+    response=ItemList,
+    errors=(404,),
+)
+async def list_items(call: Call) -> web.StreamResponse:
+    query = call.query(ListItems)
+    body = await call.get(DeliveryService).page(call.principal, call.site, query, call.open_query())
+    return json_reply(body)
+
+
+@routes.post(
+    permission=permissions.CREATE,
+    summary="Create an item",
+    body=CreateItem,
+    body_example=EXAMPLE,
+    response=ItemOut,
+    status=201,
+    errors=(404, 409),
+)
+async def create_item(call: Call) -> web.StreamResponse:
+    new = await call.body(CreateItem)
+    written = await call.get(ContentService).create(call.principal, call.site, new)
+    return _written(written, 201, plan=new.publish)
+
+
+@routes.get(
+    "/by-slug/{type}/{slug}",
+    permission=permissions.READ,
+    summary="Read one item by its slug",
+    query=ReadItem,
+    response=ItemOut,
+    errors=(404,),
+    conditional=True,
+)
+async def read_item_by_slug(call: Call) -> web.StreamResponse:
+    query = call.query(ReadItem)
+    type_key, slug = call.path("type"), call.path("slug")
+    if query.status in (None, "published"):
+        try:
+            found = await call.get(DeliveryService).by_slug(
+                call.principal, call.site, type_key, slug, query.locale
+            )
+            return conditional(call.request, found.body, found.etag)
+        except NotFoundError:
+            if query.status == "published":
+                raise
+    item = await call.get(ContentService).draft_by_slug(
+        call.principal, call.site, type_key, slug, query.locale
+    )
+    return _draft(call, item)
+
+
+@routes.get(
+    "/{id}",
+    permission=permissions.READ,
+    summary="Read one item",
+    query=ReadItem,
+    response=ItemOut,
+    errors=(404,),
+    conditional=True,
+)
+async def read_item(call: Call) -> web.StreamResponse:
+    query = call.query(ReadItem) if call.request.query_string else _AS_PUBLISHED
+    item_id = call.path_id()
+    if query.status in (None, "published"):
+        try:
+            found = await call.get(DeliveryService).by_id(call.principal, call.site, item_id, query.locale)
+            return conditional(call.request, found.body, found.etag)
+        except NotFoundError:
+            if query.status == "published":
+                raise
+    return _draft(
+        call, await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale)
+    )
+
+
+_AS_PUBLISHED = ReadItem()
+
+
+@routes.patch(
+    "/{id}",
+    permission=permissions.UPDATE,
+    summary="Change fields of an item's draft",
+    body=PatchItem,
+    body_example={"data": {"title": "Hello again", "teaser": None}},
+    query=ReadItem,
+    response=ItemOut,
+    errors=(404, 409, 412),
+    conditional=True,
+)
+async def patch_item(call: Call) -> web.StreamResponse:
+    return await _save(call, await call.body(PatchItem), merge=True)
+
+
+@routes.put(
+    "/{id}",
+    permission=permissions.UPDATE,
+    summary="Replace the data of an item's draft",
+    body=PutItem,
+    body_example={"data": {"title": "Hello", "body": "All of it."}},
+    query=ReadItem,
+    response=ItemOut,
+    errors=(404, 409, 412),
+    conditional=True,
+)
+async def put_item(call: Call) -> web.StreamResponse:
+    return await _save(call, await call.body(PutItem), merge=False)
+
+
+async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.Response:
+    written = await call.get(ContentService).save(
+        call.principal,
+        call.site,
+        call.path_id(),
+        change.data,
+        locale=_only_locale(call),
+        slug=change.slug,
+        merge=merge,
+        expected_version=expected_version(call.request),
+    )
+    return _written(written)
+
+
+def _only_locale(call: Call) -> str | None:
+    query = call.query(ReadItem)
+    if query.status is not None:
+        raise BadRequestError("status is for reading; writes go to the draft.", code="invalid_parameter")
+    return query.locale
+
+
+@routes.delete(
+    "/{id}",
+    permission=permissions.DELETE,
+    summary="Delete an item",
+    description="Into the trash; `permanent=true` removes it for good.",
+    query=DeleteItem,
+    errors=(404, 412),
+    conditional=True,
+)
+async def delete_item(call: Call) -> web.StreamResponse:
+    query = call.query(DeleteItem)
+    await call.get(ContentService).delete(
+        call.principal,
+        call.site,
+        call.path_id(),
+        permanent=query.permanent,
+        expected_version=expected_version(call.request),
+    )
+    return no_content()
+
+
+@routes.post(
+    "/{id}/publish",
+    permission=permissions.PUBLISH,
+    summary="Publish an item",
+    description="Renders the draft into the document that readers get. `plan.unpublished_targets` lists related "
+    "items that are not published.",
+    query=PublishQuery,
+    response=ItemOut,
+    errors=(404, 412),
+    conditional=True,
+)
+async def publish_item(call: Call) -> web.StreamResponse:
+    query = call.query(PublishQuery)
+    await _no_body(call)
+    written = await call.get(ContentService).publish(
+        call.principal,
+        call.site,
+        call.path_id(),
+        expected_version=expected_version(call.request),
+        dry_run=query.dry_run,
+    )
+    return _written(written, plan=True)
+
+
+@routes.post(
+    "/{id}/unpublish",
+    permission=permissions.PUBLISH,
+    summary="Take an item out of delivery",
+    response=ItemOut,
+    errors=(404, 409),
+)
+async def unpublish_item(call: Call) -> web.StreamResponse:
+    await _no_body(call)
+    return _written(await call.get(ContentService).unpublish(call.principal, call.site, call.path_id()))
+
+
+async def _no_body(call: Call) -> None:
+    """These operations take no options yet: a body would be dropped silently, so it is refused."""
+    raw = await call.raw_body()
+    if raw.strip() not in (b"", b"{}"):
+        raise BadRequestError("This operation takes no body.", code="unexpected_body")

@@ -1,0 +1,278 @@
+"""Use cases of items. HTTP, import, CLI and schedule all enter here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from scaicms.features.content import drafts, permissions, render, repository
+from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
+from scaicms.features.content.events import (
+    ContentCreated,
+    ContentDeleted,
+    ContentEvent,
+    ContentPublished,
+    ContentUnpublished,
+    ContentUpdated,
+)
+from scaicms.features.content.records import Item
+from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
+from scaicms.features.content.texts import PublishedText, published_text
+from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.infra import db
+from scaicms.infra.events import record
+from scaicms.infra.services import Service, Services
+from scaicms.kit import json
+from scaicms.kit.clock import utcnow
+from scaicms.kit.errors import FieldError, InvalidError, PreconditionFailedError
+from scaicms.kit.ids import new_id
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+_DOCUMENTS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An item after a write, the jobs that the write gave to workers, and what publishing found."""
+
+    item: Item
+    job_ids: Sequence[UUID] = ()
+    unpublished: Sequence[UnpublishedTarget] = field(default_factory=tuple)
+
+    @property
+    def plan(self) -> PublishPlan:
+        return PublishPlan(unpublished_targets=list(self.unpublished))
+
+
+class ContentService(Service):
+    """Items of a site."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._types = services.get(ContentTypeService)
+
+    async def create(self, principal: Principal, site: Site, new: CreateItem) -> Written:
+        """Store a new item, and publish it at once if asked to."""
+        principal.require(permissions.CREATE.code, site.id)
+        content_type = await self._types.compiled(site.id, new.type)
+        locale = known_locale(site, new.locale)
+        data = drafts.validate_data(content_type, new.data)
+        async with db.transaction():
+            now = utcnow()
+            item = Item(
+                id=new_id(),
+                site_id=site.id,
+                content_type=content_type,
+                slug=await _new_slug(content_type, new.slug, data),
+                locale=locale,
+                version=1,
+                published_version=None,
+                data=data,
+                created_at=now,
+                created_by=principal.id,
+                updated_at=now,
+                updated_by=principal.id,
+                published_at=None,
+            )
+            await self._check(item)
+            await repository.insert_item(item)
+            await _keep_references(item)
+            await record(_fact(ContentCreated, item), actor=principal)
+            return await self._publish(principal, item) if new.publish else Written(item)
+
+    async def save(
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        data: dict[str, Any],
+        *,
+        locale: str | None = None,
+        slug: str | None = None,
+        merge: bool = True,
+        expected_version: int | None = None,
+    ) -> Written:
+        """A new version of the draft: `data` laid over the old one (`merge`; null removes) or in its place.
+
+        Raises:
+            PreconditionFailedError: `expected_version` is given and is not the stored one.
+        """
+        principal.require(permissions.UPDATE.code, site.id)
+        async with db.transaction():
+            old = await self._lock(site, item_id, locale, expected_version)
+            merged = {**old.data, **data} if merge else data
+            item = replace(
+                old,
+                data=drafts.validate_data(old.content_type, merged),
+                slug=await drafts.claim_slug(old.content_type, slug, item_id=old.id) if slug else old.slug,
+                version=old.version + 1,
+                updated_at=utcnow(),
+                updated_by=principal.id,
+            )
+            await self._check(item)
+            await repository.update_draft(item)
+            await _keep_references(item)
+            jobs = await record(_fact(ContentUpdated, item), actor=principal)
+            return Written(item, jobs)
+
+    async def publish(
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        *,
+        locale: str | None = None,
+        expected_version: int | None = None,
+        dry_run: bool = False,
+    ) -> Written:
+        """Render the draft into the document that delivery returns."""
+        principal.require(permissions.PUBLISH.code, site.id)
+        async with db.transaction():
+            item = await self._lock(site, item_id, locale, expected_version)
+            if dry_run:
+                return Written(item, (), await drafts.check_relations(item))
+            return await self._publish(principal, item)
+
+    async def unpublish(self, principal: Principal, site: Site, item_id: UUID) -> Written:
+        """Take an item out of delivery; its draft stays."""
+        principal.require(permissions.PUBLISH.code, site.id)
+        async with db.transaction():
+            item = await self._lock(site, item_id, None, None)
+            if not await repository.remove_documents(site.id, item.id):
+                raise NotPublishedError
+            jobs = await record(_fact(ContentUnpublished, item), actor=principal)
+            return Written(replace(item, published_version=None, published_at=None), jobs)
+
+    async def delete(
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        *,
+        permanent: bool = False,
+        expected_version: int | None = None,
+    ) -> None:
+        """Into the trash, or away for good; out of delivery in either case."""
+        principal.require(permissions.DELETE.code, site.id)
+        async with db.transaction():
+            item = await self._lock(site, item_id, None, expected_version)
+            await repository.remove_documents(site.id, item.id)
+            if permanent:
+                await repository.remove_for_good(site.id, item.id)
+            else:
+                await repository.put_into_trash(site.id, item.id)
+            await record(_fact(ContentDeleted, item), actor=principal)
+
+    async def draft(self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None) -> Item:
+        """The current draft. Who may not read drafts learns nothing of them."""
+        if not principal.may(permissions.READ_DRAFTS.code, site.id):
+            raise ItemNotFoundError
+        row = await repository.find(site.id, item_id, known_locale(site, locale))
+        if row is None:
+            raise ItemNotFoundError
+        return repository.to_item(row, await self._type_of(site, row["type_id"]))
+
+    async def draft_by_slug(
+        self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
+    ) -> Item:
+        """The same, found by its slug."""
+        if not principal.may(permissions.READ_DRAFTS.code, site.id):
+            raise ItemNotFoundError
+        content_type = await self._types.compiled(site.id, type_key)
+        row = await repository.find_by_slug(site.id, content_type.id, slug, known_locale(site, locale))
+        if row is None:
+            raise ItemNotFoundError
+        return repository.to_item(row, content_type)
+
+    async def lock_item(self, item_id: UUID) -> None:
+        """Order transactions that keep something in step with an item, until this one ends."""
+        await repository.lock_name("item", item_id)
+
+    async def published_texts(
+        self, principal: Principal, site_id: UUID, item_id: UUID
+    ) -> list[PublishedText]:
+        """The words of what is published of an item; empty when nothing is."""
+        principal.require(permissions.READ.code, site_id)
+        rows = await repository.published(site_id, item_id)
+        texts = []
+        for row in rows:
+            content_type = await self._types.compiled(
+                site_id, await repository.type_key(site_id, row["type_id"])
+            )
+            texts.append(published_text(content_type, row["locale"], row["version"], json.loads(row["data"])))
+        return texts
+
+    async def documents(
+        self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
+    ) -> dict[UUID, bytes]:
+        """The published documents of these items in one query; the unpublished are absent."""
+        principal.require(permissions.READ.code, site.id)
+        rows = await self.resources.reads.fetch(_DOCUMENTS, list(item_ids), locale, site.id)
+        return {row["item_id"]: row["body"] for row in rows}
+
+    async def _publish(self, principal: Principal, item: Item) -> Written:
+        principal.require(permissions.PUBLISH.code, item.site_id)
+        unpublished = await drafts.check_relations(item)
+        published_at = item.published_at or utcnow()
+        body, etag = render.document(item, published_at)
+        await repository.put_document(item, body, etag, render.public_data(item), published_at)
+        published = replace(item, published_version=item.version, published_at=published_at)
+        jobs = await record(_fact(ContentPublished, published), actor=principal)
+        return Written(published, jobs, unpublished)
+
+    async def _lock(
+        self, site: Site, item_id: UUID, locale: str | None, expected_version: int | None
+    ) -> Item:
+        row = await repository.find(site.id, item_id, known_locale(site, locale), lock=True)
+        if row is None:
+            raise ItemNotFoundError
+        item = repository.to_item(row, await self._type_of(site, row["type_id"]))
+        if expected_version is not None and expected_version != item.version:
+            raise PreconditionFailedError(
+                f"The item is at version {item.version}, not {expected_version}.",
+                headers={"ETag": item.etag},
+                extra={"current_version": item.version},
+            )
+        return item
+
+    async def _type_of(self, site: Site, type_id: UUID) -> CompiledType:
+        return await self._types.compiled(site.id, await repository.type_key(site.id, type_id))
+
+    @staticmethod
+    async def _check(item: Item) -> None:
+        await drafts.check_relations(item)
+        await drafts.check_unique(item)
+
+
+def known_locale(site: Site, locale: str | None) -> str:
+    """`locale` if the site has it, the site's default if None is given."""
+    if locale is None:
+        return site.default_locale
+    if locale not in site.locales:
+        known = ", ".join(site.locales)
+        wrong = FieldError("/locale", "unknown_locale", f"The site has {known}.")
+        raise InvalidError(f"The site {site.key} has no locale {locale!r}.", errors=[wrong])
+    return locale
+
+
+async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:
+    if wanted is not None:
+        return await drafts.claim_slug(content_type, wanted)
+    return await drafts.make_slug(content_type, data)
+
+
+def _fact(kind: type[ContentEvent], item: Item) -> ContentEvent:
+    return kind(
+        site_id=item.site_id,
+        aggregate_id=item.id,
+        content_type=item.content_type.key,
+        slug=item.slug,
+        locale=item.locale,
+        item_version=item.version,
+    )
+
+
+async def _keep_references(item: Item) -> None:
+    if item.content_type.relations:
+        await repository.replace_references(item, [(f.key, target) for f, target in drafts.references(item)])

@@ -1,0 +1,49 @@
+"""Job handlers: payload to service call."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from scaicms.features.auth.service import AuthService
+from scaicms.features.content.importing import ImportOptions, ImportService, Report
+from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
+from scaicms.features.content.reading import SourceError
+from scaicms.features.sites.service import SiteService
+from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
+from scaicms.infra.jobs.declare import Task
+
+# Half of what one attempt on the queue may take; then the import continues in another turn.
+TURN_SECONDS = IMPORT_CONTENT.seconds / 2
+
+
+async def import_content(payload: ImportPayload, job: RunningJob) -> None:
+    """One turn of an import. The upload is removed when the whole of it is in."""
+    report = Report()
+    started = time.monotonic()
+
+    site = await job.services.get(SiteService).site(job.site_id)
+    principal = await job.services.get(AuthService).principal_of(payload.actor_kind, payload.actor_id)
+    options = ImportOptions(payload.type, payload.publish, payload.dry_run, payload.mapping)
+    with tempfile.TemporaryDirectory(prefix="scaicms-import-") as folder:
+        path = Path(folder) / "upload"
+        await job.services.resources.storage.download(payload.upload, path)
+        try:
+            batches = job.services.get(ImportService).batches(
+                principal,
+                site,
+                path,
+                options,
+                filename=payload.filename,
+                resume=job.progress,
+                checkpoint=job.checkpoint,
+            )
+            async for report in batches:
+                if time.monotonic() - started > TURN_SECONDS and report.done < report.total:
+                    raise JobYieldError
+        except SourceError as error:
+            raise PermanentJobError(str(error)) from error
+    job.result = report.as_dict()
+    await job.services.resources.storage.delete(payload.upload)
+
+
+TASKS = (Task(IMPORT_CONTENT, import_content),)

@@ -1,0 +1,111 @@
+"""Receiving an import: the multipart body is streamed to storage, never held in memory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import BodyPartReader, web
+from aiohttp.multipart import MultipartReader
+
+from scaicms.infra.storage import Storage
+from scaicms.kit.errors import (
+    BadRequestError,
+    FieldError,
+    InvalidError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+from scaicms.kit.ids import new_id
+from scaicms.web.body import CHUNK_BYTES, paced
+
+MAX_PART_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class Upload:
+    """The stored file and the other parts of the form."""
+
+    key: str = ""
+    filename: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+
+
+@asynccontextmanager
+async def received(
+    request: web.Request, storage: Storage, *, parts: frozenset[str], limit: int, idle_seconds: float
+) -> AsyncIterator[Upload]:
+    """The form of `request`; the stored file is removed again when the block fails.
+
+    Raises:
+        UnsupportedMediaTypeError: the body is no multipart/form-data.
+        InvalidError: a part is unknown, given twice, or there is no `file`.
+        TooLargeError: the file is larger than `limit` bytes.
+    """
+    if request.content_type != "multipart/form-data":
+        raise UnsupportedMediaTypeError("Send the file as multipart/form-data.")
+    upload = Upload()
+    try:
+        await _receive(request, storage, upload, parts=parts, limit=limit, idle_seconds=idle_seconds)
+        yield upload
+    except BaseException:
+        if upload.key:
+            await storage.delete(upload.key)
+        raise
+
+
+async def _receive(
+    request: web.Request,
+    storage: Storage,
+    upload: Upload,
+    *,
+    parts: frozenset[str],
+    limit: int,
+    idle_seconds: float,
+) -> None:
+    try:
+        reader = await request.multipart()
+        while (part := await paced(reader.next(), idle_seconds)) is not None:
+            if isinstance(part, MultipartReader):
+                raise _wrong("", "nested_multipart", "Parts may not be multipart themselves.")
+            name = part.name or ""
+            if name not in parts:
+                raise _wrong(name, "unknown_field", f"Unknown part. Known: {', '.join(sorted(parts))}.")
+            if name in upload.values or (name == "file" and upload.key):
+                raise _wrong(name, "duplicate_field", "This part is given twice.")
+            if name == "file":
+                await _store(part, storage, upload, limit=limit, idle_seconds=idle_seconds)
+            else:
+                upload.values[name] = await _text(part, idle_seconds)
+    except (ValueError, AssertionError) as error:
+        raise BadRequestError(
+            f"The multipart body cannot be read: {error}.", code="invalid_multipart"
+        ) from None
+    if not upload.key:
+        raise _wrong("file", "required", "There is no part named file.")
+
+
+async def _store(
+    part: BodyPartReader, storage: Storage, upload: Upload, *, limit: int, idle_seconds: float
+) -> None:
+    upload.filename = (part.filename or "upload")[:255]
+    upload.key = f"imports/{new_id()}"
+    size = 0
+    async with storage.writing(upload.key) as writer:
+        while chunk := await paced(part.read_chunk(CHUNK_BYTES), idle_seconds):
+            size += len(chunk)
+            if size > limit:
+                raise TooLargeError(f"The file is larger than {limit} bytes.")
+            await writer.write(bytes(chunk))
+
+
+async def _text(part: BodyPartReader, idle_seconds: float) -> str:
+    raw = bytearray()
+    while chunk := await paced(part.read_chunk(CHUNK_BYTES), idle_seconds):
+        raw += chunk
+        if len(raw) > MAX_PART_BYTES:
+            raise TooLargeError(f"The part {part.name} is larger than {MAX_PART_BYTES} bytes.")
+    return raw.decode("utf-8")
+
+
+def _wrong(name: str, code: str, message: str) -> InvalidError:
+    return InvalidError("The form is not valid.", errors=[FieldError(f"/{name}", code, message)])

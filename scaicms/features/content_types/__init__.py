@@ -1,0 +1,1 @@
+"""What kinds of content a site has, and which fields each kind has."""

@@ -1,0 +1,20 @@
+"""What can be wrong with a content type."""
+
+from scaicms.kit.errors import ConflictError, NotFoundError
+
+
+class ContentTypeNotFoundError(NotFoundError):
+    code, message = "content_type_not_found", "This site has no content type with this key."
+
+
+class ContentTypeExistsError(ConflictError):
+    code, message = "content_type_exists", "This site has a content type with this key already."
+
+
+class ContentTypeInUseError(ConflictError):
+    code, message = "content_type_in_use", "There is content of this type; delete it first."
+
+
+class PlanRequiredError(ConflictError):
+    code = "plan_required"
+    message = "This change could lose or invalidate stored data; it cannot be applied at once."

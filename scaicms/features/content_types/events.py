@@ -1,0 +1,24 @@
+"""Facts about content types."""
+
+from typing import ClassVar
+
+from scaicms.infra.events import Event
+
+
+class ContentTypeCreated(Event):
+    type: ClassVar[str] = "content_type.created"
+    key: str
+
+
+class ContentTypeUpdated(Event):
+    type: ClassVar[str] = "content_type.updated"
+    key: str
+    schema_version: int
+
+
+class ContentTypeDeleted(Event):
+    type: ClassVar[str] = "content_type.deleted"
+    key: str
+
+
+ALL = (ContentTypeCreated, ContentTypeUpdated, ContentTypeDeleted)

@@ -1,0 +1,8 @@
+"""What can be permitted about content types."""
+
+from scaicms.kit.permissions import Permission
+
+READ = Permission("content_types:read", "See the content types of a site")
+WRITE = Permission("content_types:write", "Create, change and delete content types")
+
+ALL = (READ, WRITE)

@@ -1,0 +1,22 @@
+"""Every query on content types; each is of one site."""
+
+from uuid import UUID
+
+from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.infra import db
+
+
+async def list_types(site_id: UUID, *, limit: int, offset: int) -> tuple[list[ContentTypeRow], int]:
+    rows = ContentTypeRow.filter(site_id=site_id)
+    return await rows.order_by("key").limit(limit).offset(offset), await rows.count()
+
+
+async def find(site_id: UUID, key: str, *, lock: bool = False) -> ContentTypeRow | None:
+    query = ContentTypeRow.filter(site_id=site_id, key=key)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def has_items(site_id: UUID, type_id: UUID) -> bool:
+    """Whether any item of the type is stored, trash included."""
+    sql = "SELECT EXISTS (SELECT 1 FROM items WHERE site_id = $1 AND type_id = $2)"
+    return bool(await db.fetchval(sql, site_id, type_id))

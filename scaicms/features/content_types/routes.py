@@ -1,0 +1,126 @@
+"""`/content-types`."""
+
+from aiohttp import web
+
+from scaicms.features.content_types import permissions
+from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.features.content_types.schemas import ContentTypeOut, CreateContentType, UpdateContentType
+from scaicms.features.content_types.service import ContentTypeService
+from scaicms.kit import json
+from scaicms.web.call import Call, PageQuery
+from scaicms.web.operation import Routes
+from scaicms.web.replies import (
+    Page,
+    conditional,
+    conditional_reply,
+    created,
+    etag_of,
+    no_content,
+    reply,
+    require_match,
+)
+
+routes = Routes("content-types", "/content-types", site=True)
+
+EXAMPLE = {
+    "key": "article",
+    "name": "Article",
+    "fields": [
+        {"key": "title", "type": "string", "required": True},
+        {"key": "body", "type": "markdown"},
+        {"key": "published_on", "type": "date", "indexed": True},
+    ],
+    "url_pattern": "/articles/{slug}",
+}
+
+
+def _out(row: ContentTypeRow) -> ContentTypeOut:
+    return ContentTypeOut.model_validate(row)
+
+
+def _etag(row: ContentTypeRow) -> str:
+    return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
+
+
+@routes.get(
+    permission=permissions.READ, summary="List content types", query=PageQuery, response=Page[ContentTypeOut]
+)
+async def list_content_types(call: Call) -> web.StreamResponse:
+    query = call.query(PageQuery)
+    rows, total = await call.get(ContentTypeService).list_types(
+        call.principal, call.site, limit=query.page_size, offset=query.offset
+    )
+    page = Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size)
+    return reply(page)
+
+
+@routes.post(
+    permission=permissions.WRITE,
+    summary="Create a content type",
+    body=CreateContentType,
+    body_example=EXAMPLE,
+    response=ContentTypeOut,
+    status=201,
+    errors=(409,),
+)
+async def create_content_type(call: Call) -> web.StreamResponse:
+    new = await call.body(CreateContentType)
+    row = await call.get(ContentTypeService).create(call.principal, call.site, new)
+    return created(_out(row), f"/api/v1/content-types/{row.key}")
+
+
+@routes.get(
+    "/{key}",
+    permission=permissions.READ,
+    summary="Read a content type",
+    response=ContentTypeOut,
+    errors=(404,),
+    conditional=True,
+)
+async def read_content_type(call: Call) -> web.StreamResponse:
+    row = await call.get(ContentTypeService).get(call.principal, call.site, call.path("key"))
+    return conditional_reply(call.request, _out(row), _etag(row))
+
+
+@routes.patch(
+    "/{key}",
+    permission=permissions.WRITE,
+    summary="Change a content type where no stored item can suffer",
+    description="Labels, new optional fields, looser limits. Anything else answers 409 `plan_required`.",
+    body=UpdateContentType,
+    body_example={"name": "Article", "description": "What we publish"},
+    response=ContentTypeOut,
+    errors=(404, 409),
+    conditional=True,
+)
+async def update_content_type(call: Call) -> web.StreamResponse:
+    change = await call.body(UpdateContentType)
+    service = call.get(ContentTypeService)
+    require_match(call.request, _etag(await service.get(call.principal, call.site, call.path("key"))))
+    row = await service.update(call.principal, call.site, call.path("key"), change)
+    return reply(_out(row), headers={"ETag": _etag(row)})
+
+
+@routes.delete(
+    "/{key}", permission=permissions.WRITE, summary="Delete an unused content type", errors=(404, 409)
+)
+async def delete_content_type(call: Call) -> web.StreamResponse:
+    await call.get(ContentTypeService).delete(call.principal, call.site, call.path("key"))
+    return no_content()
+
+
+@routes.get(
+    "/{key}/schema",
+    permission=permissions.READ,
+    summary="JSON Schema of the type's data",
+    description="JSON Schema 2020-12 of `data`, for forms, editors and clients.",
+    media_type="application/schema+json",
+    errors=(404,),
+    conditional=True,
+)
+async def read_schema(call: Call) -> web.StreamResponse:
+    service = call.get(ContentTypeService)
+    await service.get(call.principal, call.site, call.path("key"))
+    compiled = await service.compiled(call.site.id, call.path("key"))
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **compiled.model.model_json_schema()}
+    return conditional(call.request, json.dumps(schema), headers={"Content-Type": "application/schema+json"})

@@ -1,0 +1,1 @@
+"""Finding published content; the figures of queues and jobs."""

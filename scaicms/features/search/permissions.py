@@ -1,0 +1,7 @@
+"""What can be permitted about search and queues."""
+
+from scaicms.kit.permissions import Permission
+
+QUEUES = Permission("search:queues", "See queues, workers and jobs of a site; held everywhere, of all sites")
+
+ALL = (QUEUES,)

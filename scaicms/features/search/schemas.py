@@ -1,0 +1,107 @@
+"""Search and queues in and out."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from scaicms.features.content.schemas import ItemOut
+from scaicms.infra.jobs import QUEUES
+from scaicms.web.call import PageQuery
+
+QueueName = Literal["default", "search", "webhooks", "media", "ai"]
+JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]
+
+if set(QueueName.__args__) != set(QUEUES):  # type: ignore[attr-defined]  # Literal's values, for this very check
+    raise TypeError("QueueName must name every queue")
+
+
+class SearchQuery(PageQuery):
+    q: str = Field(
+        min_length=1, max_length=500, description='Words; `"a phrase"`, `-without`, `this or that`.'
+    )
+    type: str | None = Field(default=None, max_length=63, description="Only items of this content type.")
+    locale: str | None = Field(default=None, max_length=35)
+    highlight: bool = False
+    mode: Literal["lexical"] = "lexical"
+
+
+class HitOut(ItemOut):
+    score: float
+    highlights: dict[str, str] = Field(description="HTML with `<mark>` around what matched, by field.")
+
+
+class SearchResult(BaseModel):
+    items: list[HitOut]
+    total: int
+    page: int
+    page_size: int
+    took_ms: float
+
+
+class WorkerOut(BaseModel):
+    id: str
+    host: str
+    pid: int
+    queues: list[str]
+    version: str
+    running: int
+    started_at: datetime
+    heartbeat_at: datetime
+    memory_bytes: int
+
+
+class QueueOut(BaseModel):
+    """Figures of one queue. Rates are over the last five minutes, times of the jobs that ended in them."""
+
+    queue: QueueName
+    due: int
+    deferred: int
+    running: int
+    dead: int
+    oldest_due_seconds: float | None
+    enqueued_per_minute: float
+    finished_per_minute: float
+    failed_per_minute: float
+    wait_p50_ms: float | None
+    wait_p95_ms: float | None
+    run_p50_ms: float | None
+    run_p95_ms: float | None
+    workers: int
+    redis_depth: int | None = Field(
+        description="Doorbells waiting in Redis; null while Redis cannot be asked."
+    )
+
+
+class QueuesOut(BaseModel):
+    items: list[QueueOut]
+    total: int
+    workers: list[WorkerOut]
+
+
+class JobOut(BaseModel):
+    id: UUID
+    queue: str
+    name: str
+    state: JobState
+    site_id: UUID | None
+    priority: int
+    attempts: int
+    max_attempts: int
+    lost_leases: int
+    run_at: datetime
+    lease_until: datetime | None
+    worker: str | None
+    progress: Any
+    result: Any
+    last_error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobsQuery(PageQuery):
+    queue: QueueName | None = None
+    state: JobState | None = None
+    name: str | None = Field(default=None, max_length=100)

@@ -1,0 +1,82 @@
+"""Use cases of search: keeping the index and asking it."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from scaicms.features.content import permissions as content_permissions
+from scaicms.features.content.service import ContentService, known_locale
+from scaicms.features.search.schemas import SearchQuery
+from scaicms.infra.search import SearchDocument, SearchRequest
+from scaicms.infra.search.postgres import PostgresSearch
+from scaicms.infra.services import Service, Services
+from scaicms.kit import json
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits as the JSON members that go out."""
+
+    items: list[bytes]
+    total: int
+    took_ms: float
+
+
+class SearchService(Service):
+    """The index of published content."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._content = services.get(ContentService)
+        self._backend = PostgresSearch(services.resources.reads)
+
+    async def index_item(self, principal: Principal, site_id: UUID, item_id: UUID) -> None:
+        """Make the index hold what is published of an item now; idempotent, safe against older runs.
+
+        The lock orders runs about the same item: each reads what is published after the one before has committed.
+        """
+        await self._content.lock_item(item_id)
+        published = await self._content.published_texts(principal, site_id, item_id)
+        documents = [
+            SearchDocument(
+                item_id=item_id,
+                locale=text.locale,
+                site_id=site_id,
+                type_key=text.type_key,
+                version=text.version,
+                title=text.title,
+                summary=text.summary,
+                body=text.body,
+            )
+            for text in published
+        ]
+        await self._backend.replace(site_id, item_id, documents)
+
+    async def search(self, principal: Principal, site: Site, query: SearchQuery) -> Found:
+        """Published items of the site that match, best first."""
+        principal.require(content_permissions.READ.code, site.id)
+        started = time.perf_counter()
+        locale = known_locale(site, query.locale)
+        request = SearchRequest(
+            site_id=site.id,
+            locale=locale,
+            words=query.q.replace("\0", " "),
+            type_key=query.type,
+            limit=query.page_size,
+            offset=query.offset,
+            highlight=query.highlight,
+        )
+        page = await self._backend.search(request)
+        bodies = await self._content.documents(principal, site, [hit.item_id for hit in page.hits], locale)
+        items = [
+            _with_hit(bodies[h.item_id], h.score, h.highlights) for h in page.hits if h.item_id in bodies
+        ]
+        return Found(items, page.total, round((time.perf_counter() - started) * 1000, 2))
+
+
+def _with_hit(body: bytes, score: float, highlights: dict[str, Any]) -> bytes:
+    """The document with two members in front: it stays the bytes that were rendered at publish time."""
+    return b"%s,%s" % (json.dumps({"score": score, "highlights": highlights})[:-1], body[1:])
