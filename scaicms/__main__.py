@@ -1,0 +1,5 @@
+"""`python -m scaicms`."""
+
+from scaicms.cli import main
+
+main()
