@@ -4,6 +4,7 @@ Everything is prefixed `SCAICMS_`, but for the four addresses that other program
 `DATABASE_URL`, `REDIS_URL`, `OPENSEARCH_URL`, `STORAGE_URL`.
 """
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
@@ -13,14 +14,13 @@ from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_SECRET_BYTES = 32
+RUNTIME_FILE = "runtime.env"
 
 
 class Settings(BaseSettings):
     """What a process is told by its environment. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True)
 
     env: Literal["development", "production", "test"] = "production"
     home: Path = Path(".scaicms")
@@ -68,9 +68,7 @@ class Settings(BaseSettings):
             return self
         problems = []
         if len(self.secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
-            problems.append(
-                f"SCAICMS_SECRET must have at least {MIN_SECRET_BYTES} bytes (openssl rand -hex 32)"
-            )
+            problems.append(f"SCAICMS_SECRET must have at least {MIN_SECRET_BYTES} bytes (openssl rand -hex 32)")
         if not self.database_url:
             problems.append("DATABASE_URL is not set (postgresql://user:password@host/database)")
         if not self.redis_url:
@@ -84,5 +82,11 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once.
+
+    Where `scaicms dev` has written down its addresses, other commands on the same home use them.
+    """
+    home = Path(os.environ.get("SCAICMS_HOME", ".scaicms"))
+    runtime = home / RUNTIME_FILE
+    files = (".env", runtime) if runtime.exists() else (".env",)
+    return Settings(_env_file=files)

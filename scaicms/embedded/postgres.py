@@ -30,7 +30,12 @@ class EmbeddedPostgres(Engine):
     stop_signal = signal.SIGINT  # "fast" shutdown: sessions are ended, data is flushed
 
     def __init__(
-        self, home: Path, *, database: str = "scaicms", durable: bool = True, settings: Mapping[str, str] | None = None
+        self,
+        home: Path,
+        *,
+        database: str = "scaicms",
+        durable: bool = True,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(home)
         self.database = database

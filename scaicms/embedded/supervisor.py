@@ -119,7 +119,9 @@ class Supervisor:
                         self._failed.result()
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise ChildFailedError(f"{what} was not ready within {READY_SECONDS:g} s; its lines above say why") from None
+            raise ChildFailedError(
+                f"{what} was not ready within {READY_SECONDS:g} s; its lines above say why"
+            ) from None
 
     async def run(self, *, watch: Sequence[Path] = ()) -> None:
         """Go on until SIGINT, SIGTERM or SIGHUP, or until an essential child ends. Changed sources restart children."""
@@ -129,9 +131,8 @@ class Supervisor:
             loop.add_signal_handler(number, stop.set)
         if watch:
             self._spawn(self._reload(watch))
-        stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopped, self._failed], return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
+        self._failed.add_done_callback(lambda _: stop.set())
+        await stop.wait()
         if self._failed.done():
             self._failed.result()
 

@@ -32,13 +32,9 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open all of it for one process and close it in reverse order."""
     timeout = settings.web_statement_timeout if kind == "web" else settings.worker_statement_timeout
-    await db.open_database(
-        settings.database_url, models, size=settings.db_pool_size, statement_timeout=timeout
-    )
+    await db.open_database(settings.database_url, models, size=settings.db_pool_size, statement_timeout=timeout)
     try:
-        reads = await db.open_read_pool(
-            settings.database_url, size=settings.read_pool_size, statement_timeout=timeout
-        )
+        reads = await db.open_read_pool(settings.database_url, size=settings.read_pool_size, statement_timeout=timeout)
         redis = open_redis(settings.redis_url)
         notices = Notices(settings.database_url)
         await notices.start()

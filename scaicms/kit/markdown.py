@@ -11,9 +11,62 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
 _TAGS = frozenset(
-    """a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6
-    hr i img ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th thead
-    tr u ul var""".split()
+    [
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+        "var",
+    ]
 )
 _ATTRIBUTES = {
     "*": {"id", "class", "title", "lang", "dir"},
@@ -68,8 +121,3 @@ def _collect(token: Token, words: list[str]) -> None:
         words.append(token.content)
     for child in token.children or ():
         _collect(child, words)
-
-
-def stylesheet() -> str:
-    """CSS for the classes that highlighted code has."""
-    return str(HtmlFormatter(style="default").get_style_defs("pre"))

@@ -64,9 +64,7 @@ class Principal:
             return
         if self.is_anonymous:
             raise UnauthorizedError
-        raise ForbiddenError(
-            f"You need the permission {permission} for this.", extra={"permission": permission}
-        )
+        raise ForbiddenError(f"You need the permission {permission} for this.", extra={"permission": permission})
 
 
 SYSTEM = Principal(kind="system", id=None, name="system", grants=Grants(frozenset({EVERYTHING})))

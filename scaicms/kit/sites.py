@@ -14,3 +14,5 @@ class Site:
     default_locale: str
     locales: tuple[str, ...]
     public_role: str = "public"
+    title: str = ""
+    description: str = ""

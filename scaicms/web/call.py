@@ -47,9 +47,7 @@ class Call:
 
     __slots__ = ("_site", "operation", "principal", "request", "services")
 
-    def __init__(
-        self, request: web.Request, operation: Operation, principal: Principal, site: Site | None
-    ) -> None:
+    def __init__(self, request: web.Request, operation: Operation, principal: Principal, site: Site | None) -> None:
         self.request = request
         self.operation = operation
         self.principal = principal
@@ -128,6 +126,4 @@ def _as_parameter_error(model: type[BaseModel], errors: tuple[FieldError, ...]) 
         known = ", ".join(sorted(f.alias or n for n, f in model.model_fields.items()))
         named = ", ".join(unknown)
         return UnknownParameterError(f"Unknown query parameter: {named}. Known here: {known}.", errors=errors)
-    return BadRequestError(
-        "A query parameter has a value it cannot have.", code="invalid_parameter", errors=errors
-    )
+    return BadRequestError("A query parameter has a value it cannot have.", code="invalid_parameter", errors=errors)

@@ -36,9 +36,7 @@ def error_response(error: AppError, request_id: str) -> web.Response:
         detail["errors"] = [item.as_dict() for item in error.errors]
     detail.update(error.extra)
     body = json.dumps({"detail": detail})
-    return web.Response(
-        status=error.status, body=body, content_type="application/json", headers=error.headers
-    )
+    return web.Response(status=error.status, body=body, content_type="application/json", headers=error.headers)
 
 
 def to_app_error(error: Exception) -> AppError:
@@ -51,9 +49,7 @@ def to_app_error(error: Exception) -> AppError:
     if isinstance(cause, asyncpg.QueryCanceledError | TimeoutError):
         return UnavailableError("This took too long and was stopped; narrow it down or try again.")
     if isinstance(cause, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
-        return ConflictError(
-            "Somebody changed the same thing at the same moment; try again.", code="write_conflict"
-        )
+        return ConflictError("Somebody changed the same thing at the same moment; try again.", code="write_conflict")
     if isinstance(cause, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
         return UnstorableTextError()
     if isinstance(cause, _OUTAGES):

@@ -50,11 +50,11 @@ async def answer_once(call: Call, handler: Handler) -> web.StreamResponse:
         return response
 
 
-def _scope(call: Call, key: str) -> bytes:
+def _scope(call: Call, key: str) -> str:
     site = call.request.headers.get("X-Site-ID", "") if call.operation.site else ""
     owner = f"{call.principal.kind}:{call.principal.id}"
     parts = (owner, site, call.operation.method, call.request.path, key)
-    return hashlib.sha256("\0".join(parts).encode()).digest()
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 async def _fingerprint(call: Call) -> bytes:

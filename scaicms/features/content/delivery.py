@@ -19,9 +19,7 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 _BY_ID = "SELECT body, etag FROM documents WHERE item_id = $1 AND locale = $2 AND site_id = $3"
-_BY_SLUG = (
-    "SELECT body, etag FROM documents WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
-)
+_BY_SLUG = "SELECT body, etag FROM documents WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
 
 _DRAFTS = """(
     SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version,
@@ -30,8 +28,24 @@ _DRAFTS = """(
     WHERE i.deleted_at IS NULL)"""
 
 SELECTABLE = frozenset(
-    """id type slug locale locales status version taxonomies created_at created_by updated_at updated_by published_at
-    publish_at unpublish_at data""".split()
+    [
+        "id",
+        "type",
+        "slug",
+        "locale",
+        "locales",
+        "status",
+        "version",
+        "taxonomies",
+        "created_at",
+        "created_by",
+        "updated_at",
+        "updated_by",
+        "published_at",
+        "publish_at",
+        "unpublish_at",
+        "data",
+    ]
 )
 
 
@@ -51,9 +65,7 @@ class DeliveryService(Service):
         self._types = services.get(ContentTypeService)
         self._reads = services.resources.reads
 
-    async def by_id(
-        self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None
-    ) -> Document:
+    async def by_id(self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None) -> Document:
         """The published document of an item."""
         principal.require(permissions.READ.code, site.id)
         row = await self._reads.fetchrow(_BY_ID, item_id, known_locale(site, locale), site.id)
@@ -111,9 +123,7 @@ class DeliveryService(Service):
         )
         where = " AND ".join(conditions)
         source = _DRAFTS if drafts else "documents"
-        counted = (
-            f", (SELECT count(*) FROM {source} d WHERE {where}) AS total" if query.count == "exact" else ""
-        )
+        counted = f", (SELECT count(*) FROM {source} d WHERE {where}) AS total" if query.count == "exact" else ""
         sql = f"""SELECT {"d.*" if drafts else "d.body"}{counted} FROM {source} d WHERE {where} ORDER BY {order}
                   LIMIT {query.page_size} OFFSET {query.offset}"""
         arguments = [*fixed, *bound.arguments]
@@ -142,9 +152,7 @@ def _wanted(fields: str | None, content_type: CompiledType, *, private: bool) ->
     unknown = [name for name in wanted if name not in known]
     if unknown:
         names = ", ".join(sorted(known))
-        raise BadRequestError(
-            f"fields: there is no {', '.join(unknown)}. Known: {names}.", code="unknown_field"
-        )
+        raise BadRequestError(f"fields: there is no {', '.join(unknown)}. Known: {names}.", code="unknown_field")
     return wanted
 
 

@@ -23,9 +23,7 @@ def validate_data(content_type: CompiledType, data: dict[str, Any]) -> dict[str,
     try:
         model = content_type.model.model_validate(data)
     except ValidationError as error:
-        raise InvalidError(
-            "The data does not fit the content type.", errors=field_errors(error, "/data")
-        ) from None
+        raise InvalidError("The data does not fit the content type.", errors=field_errors(error, "/data")) from None
     return model.model_dump(by_alias=True, exclude_none=True)
 
 
@@ -96,9 +94,7 @@ async def make_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
 def suggest_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
     """A slug from the item's title, else the type's key."""
     title = data.get(content_type.title_key) if content_type.title_key is not None else None
-    return (slugify(title)[:190].strip("-") if isinstance(title, str) else "") or content_type.key.replace(
-        "_", "-"
-    )
+    return (slugify(title)[:190].strip("-") if isinstance(title, str) else "") or content_type.key.replace("_", "-")
 
 
 async def _lock_slug(content_type: CompiledType, slug: str) -> None:

@@ -89,9 +89,7 @@ class ImportService(Service):
         _mapping(content_type, options)
         return content_type
 
-    async def start(
-        self, principal: Principal, site: Site, upload: str, filename: str, options: ImportOptions
-    ) -> UUID:
+    async def start(self, principal: Principal, site: Site, upload: str, filename: str, options: ImportOptions) -> UUID:
         """Hand an uploaded file to the workers; the job's id."""
         await self.check(principal, site, options)
         payload = ImportPayload(
@@ -157,9 +155,7 @@ def _mapping(content_type: CompiledType, options: ImportOptions) -> Mapping | No
         raise InvalidError("The mapping is not valid.", errors=wrong) from None
     unknown = mapping.unknown_targets(_keys(content_type))
     if unknown:
-        raise InvalidError(
-            f"The mapping names fields that {content_type.key} does not have: {', '.join(unknown)}."
-        )
+        raise InvalidError(f"The mapping names fields that {content_type.key} does not have: {', '.join(unknown)}.")
     return mapping
 
 
@@ -240,9 +236,7 @@ class _Importer:
     ) -> tuple[str, UUID]:
         if item_id is not None:
             try:
-                await self._content.save(
-                    self._principal, self._site, item_id, data, locale=locale, merge=False
-                )
+                await self._content.save(self._principal, self._site, item_id, data, locale=locale, merge=False)
             except ItemNotFoundError:
                 pass  # deleted since: it is imported anew
             else:

@@ -43,22 +43,16 @@ def to_item(row: Record, content_type: CompiledType) -> Item:
 async def find(site_id: UUID, item_id: UUID, locale: str, *, lock: bool = False) -> Record | None:
     """An item that is not in the trash. `lock` keeps other writers out until the transaction ends."""
     where = "WHERE i.id = $1 AND i.site_id = $2 AND e.locale = $3 AND i.deleted_at IS NULL"
-    return await db.fetchrow(
-        f"{_ITEM} {where} {'FOR UPDATE OF i, e' if lock else ''}", item_id, site_id, locale
-    )
+    return await db.fetchrow(f"{_ITEM} {where} {'FOR UPDATE OF i, e' if lock else ''}", item_id, site_id, locale)
 
 
 async def find_by_slug(site_id: UUID, type_id: UUID, slug: str, locale: str) -> Record | None:
-    where = (
-        "WHERE i.site_id = $1 AND i.type_id = $2 AND i.slug = $3 AND e.locale = $4 AND i.deleted_at IS NULL"
-    )
+    where = "WHERE i.site_id = $1 AND i.type_id = $2 AND i.slug = $3 AND e.locale = $4 AND i.deleted_at IS NULL"
     return await db.fetchrow(f"{_ITEM} {where}", site_id, type_id, slug, locale)
 
 
 async def type_key(site_id: UUID, type_id: UUID) -> str:
-    key: str = await db.fetchval(
-        "SELECT key FROM content_types WHERE site_id = $1 AND id = $2", site_id, type_id
-    )
+    key: str = await db.fetchval("SELECT key FROM content_types WHERE site_id = $1 AND id = $2", site_id, type_id)
     return key
 
 
@@ -97,9 +91,7 @@ async def update_draft(item: Item) -> None:
     )
 
 
-async def put_document(
-    item: Item, body: bytes, etag: str, data: dict[str, Any], published_at: datetime
-) -> None:
+async def put_document(item: Item, body: bytes, etag: str, data: dict[str, Any], published_at: datetime) -> None:
     await db.execute(
         """WITH entry AS (UPDATE entries SET published_version = $6 WHERE item_id = $1 AND locale = $2)
            INSERT INTO documents (item_id, locale, site_id, type_id, slug, version, etag, body, data, created_at,
@@ -148,12 +140,10 @@ async def remove_for_good(site_id: UUID, item_id: UUID) -> None:
 
 async def lock_name(*parts: object) -> None:
     """Serialise transactions that are about the same name (a slug, a unique value)."""
-    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "\0".join(map(str, parts)))
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "\x1f".join(map(str, parts)))
 
 
-async def taken_slugs(
-    site_id: UUID, type_id: UUID, candidates: Sequence[str], *, but: UUID | None = None
-) -> set[str]:
+async def taken_slugs(site_id: UUID, type_id: UUID, candidates: Sequence[str], *, but: UUID | None = None) -> set[str]:
     """Slugs that drafts or documents of other items than `but` have."""
     rows = await db.fetch(
         """SELECT slug FROM items
@@ -206,9 +196,7 @@ async def existing_targets(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID
 
 
 async def replace_references(item: Item, references: Sequence[tuple[str, UUID]]) -> None:
-    await db.execute(
-        "DELETE FROM content_references WHERE item_id = $1 AND site_id = $2", item.id, item.site_id
-    )
+    await db.execute("DELETE FROM content_references WHERE item_id = $1 AND site_id = $2", item.id, item.site_id)
     if references:
         await db.execute(
             """INSERT INTO content_references (site_id, item_id, field, target_id)

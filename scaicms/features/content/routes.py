@@ -88,16 +88,12 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     type_key, slug = call.path("type"), call.path("slug")
     if query.status in (None, "published"):
         try:
-            found = await call.get(DeliveryService).by_slug(
-                call.principal, call.site, type_key, slug, query.locale
-            )
+            found = await call.get(DeliveryService).by_slug(call.principal, call.site, type_key, slug, query.locale)
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
             if query.status == "published":
                 raise
-    item = await call.get(ContentService).draft_by_slug(
-        call.principal, call.site, type_key, slug, query.locale
-    )
+    item = await call.get(ContentService).draft_by_slug(call.principal, call.site, type_key, slug, query.locale)
     return _draft(call, item)
 
 
@@ -120,9 +116,7 @@ async def read_item(call: Call) -> web.StreamResponse:
         except NotFoundError:
             if query.status == "published":
                 raise
-    return _draft(
-        call, await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale)
-    )
+    return _draft(call, await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale))
 
 
 _AS_PUBLISHED = ReadItem()

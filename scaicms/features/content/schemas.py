@@ -15,9 +15,7 @@ Status = Literal["draft", "published", "changed"]
 class CreateItem(Body):
     type: str = Field(description="Key of the content type.", max_length=63)
     slug: Slug | None = Field(default=None, description="Made from the title when absent.")
-    locale: str | None = Field(
-        default=None, description="The site's default locale when absent.", max_length=35
-    )
+    locale: str | None = Field(default=None, description="The site's default locale when absent.", max_length=35)
     data: dict[str, Any]
     publish: bool = False
 
@@ -96,9 +94,7 @@ class ListItems(PageQuery):
 
 
 class DeleteItem(Query):
-    permanent: bool = Field(
-        default=False, description="Remove for good instead of putting it into the trash."
-    )
+    permanent: bool = Field(default=False, description="Remove for good instead of putting it into the trash.")
 
 
 class PublishQuery(Query):

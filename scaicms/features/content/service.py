@@ -189,17 +189,13 @@ class ContentService(Service):
         """Order transactions that keep something in step with an item, until this one ends."""
         await repository.lock_name("item", item_id)
 
-    async def published_texts(
-        self, principal: Principal, site_id: UUID, item_id: UUID
-    ) -> list[PublishedText]:
+    async def published_texts(self, principal: Principal, site_id: UUID, item_id: UUID) -> list[PublishedText]:
         """The words of what is published of an item; empty when nothing is."""
         principal.require(permissions.READ.code, site_id)
         rows = await repository.published(site_id, item_id)
         texts = []
         for row in rows:
-            content_type = await self._types.compiled(
-                site_id, await repository.type_key(site_id, row["type_id"])
-            )
+            content_type = await self._types.compiled(site_id, await repository.type_key(site_id, row["type_id"]))
             texts.append(published_text(content_type, row["locale"], row["version"], json.loads(row["data"])))
         return texts
 
@@ -221,9 +217,7 @@ class ContentService(Service):
         jobs = await record(_fact(ContentPublished, published), actor=principal)
         return Written(published, jobs, unpublished)
 
-    async def _lock(
-        self, site: Site, item_id: UUID, locale: str | None, expected_version: int | None
-    ) -> Item:
+    async def _lock(self, site: Site, item_id: UUID, locale: str | None, expected_version: int | None) -> Item:
         row = await repository.find(site.id, item_id, known_locale(site, locale), lock=True)
         if row is None:
             raise ItemNotFoundError

@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scaicms.features.auth.service import AuthService
+from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.importing import ImportOptions, ImportService, Report
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
 from scaicms.features.content.reading import SourceError
@@ -21,8 +21,8 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
     report = Report()
     started = time.monotonic()
 
-    site = await job.services.get(SiteService).site(job.site_id)
-    principal = await job.services.get(AuthService).principal_of(payload.actor_kind, payload.actor_id)
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    principal = await job.services.get(Authenticator).principal_of(payload.actor_kind, payload.actor_id)
     options = ImportOptions(payload.type, payload.publish, payload.dry_run, payload.mapping)
     with tempfile.TemporaryDirectory(prefix="scaicms-import-") as folder:
         path = Path(folder) / "upload"

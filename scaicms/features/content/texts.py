@@ -21,13 +21,9 @@ class PublishedText:
     body: str
 
 
-def published_text(
-    content_type: CompiledType, locale: str, version: int, data: dict[str, Any]
-) -> PublishedText:
+def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
     title_key = content_type.title_key
-    fields = [
-        f for f in content_type.fields.values() if f.is_searchable and f.key != title_key and f.key in data
-    ]
+    fields = [f for f in content_type.fields.values() if f.is_searchable and f.key != title_key and f.key in data]
     return PublishedText(
         locale=locale,
         type_key=content_type.key,

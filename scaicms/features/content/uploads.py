@@ -77,16 +77,12 @@ async def _receive(
             else:
                 upload.values[name] = await _text(part, idle_seconds)
     except (ValueError, AssertionError) as error:
-        raise BadRequestError(
-            f"The multipart body cannot be read: {error}.", code="invalid_multipart"
-        ) from None
+        raise BadRequestError(f"The multipart body cannot be read: {error}.", code="invalid_multipart") from None
     if not upload.key:
         raise _wrong("file", "required", "There is no part named file.")
 
 
-async def _store(
-    part: BodyPartReader, storage: Storage, upload: Upload, *, limit: int, idle_seconds: float
-) -> None:
+async def _store(part: BodyPartReader, storage: Storage, upload: Upload, *, limit: int, idle_seconds: float) -> None:
     upload.filename = (part.filename or "upload")[:255]
     upload.key = f"imports/{new_id()}"
     size = 0

@@ -123,9 +123,7 @@ def _integer(field: FieldDefinition) -> Any:
 
 
 def _number(field: FieldDefinition) -> Any:
-    return Annotated[
-        float, BeforeValidator(_only_number), Field(ge=field.min, le=field.max, allow_inf_nan=False)
-    ]
+    return Annotated[float, BeforeValidator(_only_number), Field(ge=field.min, le=field.max, allow_inf_nan=False)]
 
 
 def _only_number(value: Any) -> Any:

@@ -53,9 +53,7 @@ class FieldDefinition(BaseModel):
     max: float | None = None
     min_length: int | None = Field(default=None, ge=0)
     max_length: int | None = Field(default=None, ge=1)
-    pattern: str | None = Field(
-        default=None, max_length=MAX_PATTERN_CHARACTERS, description="RE2, whole value."
-    )
+    pattern: str | None = Field(default=None, max_length=MAX_PATTERN_CHARACTERS, description="RE2, whole value.")
     options: tuple[str, ...] | None = Field(
         default=None,
         description="Choices of select and multiselect; a multiselect without options takes any text.",

@@ -42,16 +42,13 @@ def _etag(row: ContentTypeRow) -> str:
     return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
 
 
-@routes.get(
-    permission=permissions.READ, summary="List content types", query=PageQuery, response=Page[ContentTypeOut]
-)
+@routes.get(permission=permissions.READ, summary="List content types", query=PageQuery, response=Page[ContentTypeOut])
 async def list_content_types(call: Call) -> web.StreamResponse:
     query = call.query(PageQuery)
     rows, total = await call.get(ContentTypeService).list_types(
         call.principal, call.site, limit=query.page_size, offset=query.offset
     )
-    page = Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size)
-    return reply(page)
+    return reply(Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size))
 
 
 @routes.post(
@@ -101,9 +98,7 @@ async def update_content_type(call: Call) -> web.StreamResponse:
     return reply(_out(row), headers={"ETag": _etag(row)})
 
 
-@routes.delete(
-    "/{key}", permission=permissions.WRITE, summary="Delete an unused content type", errors=(404, 409)
-)
+@routes.delete("/{key}", permission=permissions.WRITE, summary="Delete an unused content type", errors=(404, 409))
 async def delete_content_type(call: Call) -> web.StreamResponse:
     await call.get(ContentTypeService).delete(call.principal, call.site, call.path("key"))
     return no_content()

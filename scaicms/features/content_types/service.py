@@ -85,17 +85,13 @@ class ContentTypeService(Service):
         try:
             async with db.transaction():
                 await row.save(force_create=True)
-                await record(
-                    ContentTypeCreated(site_id=site.id, aggregate_id=row.id, key=row.key), actor=principal
-                )
+                await record(ContentTypeCreated(site_id=site.id, aggregate_id=row.id, key=row.key), actor=principal)
                 await notify(TOPIC, str(site.id))
         except IntegrityError:
             raise ContentTypeExistsError from None
         return row
 
-    async def update(
-        self, principal: Principal, site: Site, key: str, change: UpdateContentType
-    ) -> ContentTypeRow:
+    async def update(self, principal: Principal, site: Site, key: str, change: UpdateContentType) -> ContentTypeRow:
         """Apply what is not destructive.
 
         Raises:
@@ -111,9 +107,7 @@ class ContentTypeService(Service):
             row.update_from_dict(change.model_dump(exclude={"fields"}, exclude_unset=True))
             row.updated_at = utcnow()
             await row.save()
-            fact = ContentTypeUpdated(
-                site_id=site.id, aggregate_id=row.id, key=key, schema_version=row.version
-            )
+            fact = ContentTypeUpdated(site_id=site.id, aggregate_id=row.id, key=key, schema_version=row.version)
             await record(fact, actor=principal)
             await notify(TOPIC, str(site.id))
         return row

@@ -18,9 +18,7 @@ if set(QueueName.__args__) != set(QUEUES):  # type: ignore[attr-defined]  # Lite
 
 
 class SearchQuery(PageQuery):
-    q: str = Field(
-        min_length=1, max_length=500, description='Words; `"a phrase"`, `-without`, `this or that`.'
-    )
+    q: str = Field(min_length=1, max_length=500, description='Words; `"a phrase"`, `-without`, `this or that`.')
     type: str | None = Field(default=None, max_length=63, description="Only items of this content type.")
     locale: str | None = Field(default=None, max_length=35)
     highlight: bool = False
@@ -69,9 +67,7 @@ class QueueOut(BaseModel):
     run_p50_ms: float | None
     run_p95_ms: float | None
     workers: int
-    redis_depth: int | None = Field(
-        description="Doorbells waiting in Redis; null while Redis cannot be asked."
-    )
+    redis_depth: int | None = Field(description="Doorbells waiting in Redis; null while Redis cannot be asked.")
 
 
 class QueuesOut(BaseModel):

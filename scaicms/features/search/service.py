@@ -71,9 +71,7 @@ class SearchService(Service):
         )
         page = await self._backend.search(request)
         bodies = await self._content.documents(principal, site, [hit.item_id for hit in page.hits], locale)
-        items = [
-            _with_hit(bodies[h.item_id], h.score, h.highlights) for h in page.hits if h.item_id in bodies
-        ]
+        items = [_with_hit(bodies[h.item_id], h.score, h.highlights) for h in page.hits if h.item_id in bodies]
         return Found(items, page.total, round((time.perf_counter() - started) * 1000, 2))
 
 

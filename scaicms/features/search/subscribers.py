@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from scaicms.features.content.events import ContentDeleted, ContentEvent, ContentPublished, ContentUnpublished
 from scaicms.features.search.jobs import INDEX_CONTENT, IndexPayload
+from scaicms.infra.events import Event
+from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs import JobRequest
 
 
@@ -16,4 +18,6 @@ def index(event: ContentEvent) -> Iterable[JobRequest]:
     )
 
 
-SUBSCRIBERS = {kind: (index,) for kind in (ContentPublished, ContentUnpublished, ContentDeleted)}
+SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = dict.fromkeys(
+    (ContentPublished, ContentUnpublished, ContentDeleted), (index,)
+)

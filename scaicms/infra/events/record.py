@@ -74,9 +74,6 @@ async def record_many(events: Sequence[Event], *, actor: Principal) -> list[UUID
         actor.id,
     )
     requests = [
-        request
-        for event in events
-        for subscriber in _subscribers[type(event)]
-        for request in subscriber(event)
+        request for event in events for subscriber in _subscribers[type(event)] for request in subscriber(event)
     ]
     return await enqueue_all(requests)

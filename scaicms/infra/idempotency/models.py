@@ -8,7 +8,7 @@ from tortoise.models import Model
 class IdempotentAnswerRow(Model):
     """The first answer to one key of one principal at one site; written in the transaction of its effect."""
 
-    scope = fields.BinaryField(primary_key=True)
+    scope = fields.CharField(max_length=64, primary_key=True)
     fingerprint = fields.BinaryField()
     status = fields.SmallIntField()
     headers: object = fields.JSONField()

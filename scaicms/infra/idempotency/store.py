@@ -18,13 +18,13 @@ class Answer:
     body: bytes
 
 
-async def lock(scope: bytes) -> bool:
+async def lock(scope: str) -> bool:
     """Hold the key until the transaction ends; False when another request holds it now."""
-    number = int.from_bytes(scope[:8], "big", signed=True)
+    number = int.from_bytes(bytes.fromhex(scope[:16]), "big", signed=True)
     return bool(await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", number))
 
 
-async def find(scope: bytes) -> Answer | None:
+async def find(scope: str) -> Answer | None:
     row = await db.fetchrow(
         f"""SELECT fingerprint, status, headers, body FROM idempotent_answers
             WHERE scope = $1 AND created_at > now() - interval '{KEEP}'""",
@@ -35,7 +35,7 @@ async def find(scope: bytes) -> Answer | None:
     return Answer(row["fingerprint"], row["status"], json.loads(row["headers"]), row["body"])
 
 
-async def keep(scope: bytes, answer: Answer) -> None:
+async def keep(scope: str, answer: Answer) -> None:
     await db.execute(
         """INSERT INTO idempotent_answers (scope, fingerprint, status, headers, body, created_at)
            VALUES ($1, $2, $3, $4::jsonb, $5, now())

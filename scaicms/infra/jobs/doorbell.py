@@ -12,9 +12,7 @@ from redis.exceptions import RedisError
 RUN_FUNCTION = "run"
 RING_SECONDS = 2.0
 
-_rung = Counter(
-    "scaicms_doorbells_total", "Doorbells rung after a commit or by the sweeper", ["queue", "outcome"]
-)
+_rung = Counter("scaicms_doorbells_total", "Doorbells rung after a commit or by the sweeper", ["queue", "outcome"])
 log = structlog.get_logger(__name__)
 
 

@@ -100,15 +100,11 @@ class Runner:
             return await self._store_failure(claim, error, job_log)
         return "done"
 
-    async def _store_failure(
-        self, claim: ledger.Claim, error: Exception, job_log: structlog.stdlib.BoundLogger
-    ) -> str:
+    async def _store_failure(self, claim: ledger.Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
         permanent = is_permanent(error)
         retry_after = error.retry_after if isinstance(error, TransientJobError) else None
         described = f"{type(error).__name__}: {error}"
-        expected = isinstance(
-            error, (AppError, TransientJobError, PermanentJobError, OperationalError, *OUTAGES)
-        )
+        expected = isinstance(error, (AppError, TransientJobError, PermanentJobError, OperationalError, *OUTAGES))
         job_log.warning("job.failed", error=described[:500], permanent=permanent, exc_info=not expected)
         try:
             return await ledger.fail(claim, described, permanent=permanent, retry_after=retry_after)

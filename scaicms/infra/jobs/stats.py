@@ -123,6 +123,4 @@ async def get_job(job_id: UUID, *, site_id: UUID | None) -> Record | None:
 
 async def unfinished(job_ids: Sequence[UUID]) -> int:
     """How many of these jobs are still pending."""
-    return int(
-        await db.fetchval("SELECT count(*) FROM jobs WHERE id = ANY($1) AND state = 'pending'", list(job_ids))
-    )
+    return int(await db.fetchval("SELECT count(*) FROM jobs WHERE id = ANY($1) AND state = 'pending'", list(job_ids)))

@@ -57,15 +57,11 @@ async def sweep(redis: ArqRedis) -> int:
                 old = message_id(row["id"], row["rings"])
                 # A dead worker's message stays behind its in-progress key, where ARQ would pass it over for
                 # minutes: take it away and ring anew.
-                pipe.zrem(arq_queue(row["queue"]), old) if row["lost"] else pipe.zscore(
-                    arq_queue(row["queue"]), old
-                )
+                pipe.zrem(arq_queue(row["queue"]), old) if row["lost"] else pipe.zscore(arq_queue(row["queue"]), old)
             answers = await pipe.execute()
         missing = [row for row, answer in zip(rows, answers, strict=True) if row["lost"] or answer is None]
         if missing:
-            await db.execute(
-                "UPDATE jobs SET rings = rings + 1 WHERE id = ANY($1)", [row["id"] for row in missing]
-            )
+            await db.execute("UPDATE jobs SET rings = rings + 1 WHERE id = ANY($1)", [row["id"] for row in missing])
     await _ring(redis, [(row["queue"], row["rings"] + 1, row["id"]) for row in missing])
     return len(missing)
 

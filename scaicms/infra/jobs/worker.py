@@ -54,9 +54,7 @@ def arq_options(queue: str, *, concurrency: int, drain_seconds: int) -> dict[str
 class LedgerWorker(Worker):
     """ARQ's worker, made to outlive Redis: while it is away, due jobs are claimed from PostgreSQL directly."""
 
-    def __init__(
-        self, queue: str, runner: Runner, redis: ArqRedis, *, concurrency: int, drain_seconds: int
-    ) -> None:
+    def __init__(self, queue: str, runner: Runner, redis: ArqRedis, *, concurrency: int, drain_seconds: int) -> None:
         options = arq_options(queue, concurrency=concurrency, drain_seconds=drain_seconds)
         super().__init__(redis_pool=redis, handle_signals=False, ctx={RUNNER: runner}, **options)
         self._queue = queue
@@ -117,8 +115,7 @@ async def run_workers(
 ) -> None:
     """Serve `queues` until SIGTERM or SIGINT, then drain: begun jobs get `drain_seconds`, the rest is released."""
     workers = [
-        LedgerWorker(queue, runner, redis, concurrency=concurrency, drain_seconds=drain_seconds)
-        for queue in queues
+        LedgerWorker(queue, runner, redis, concurrency=concurrency, drain_seconds=drain_seconds) for queue in queues
     ]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -123,9 +123,7 @@ class PostgresSearch:
         return SearchPage([_hit(row) for row in rows], rows[0]["total"] if rows else 0)
 
     async def count(self, site_id: UUID) -> int:
-        return int(
-            await self._reads.fetchval("SELECT count(*) FROM search_documents WHERE site_id = $1", site_id)
-        )
+        return int(await self._reads.fetchval("SELECT count(*) FROM search_documents WHERE site_id = $1", site_id))
 
 
 def _hit(row: Record) -> Hit:

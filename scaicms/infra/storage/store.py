@@ -55,10 +55,6 @@ def open_storage(settings: Settings) -> Storage:
     """The store that `STORAGE_URL` names (`s3://bucket/prefix`, `gs://…`, `az://…`), else a folder in the home."""
     if settings.storage_url and not settings.storage_url.startswith("file:"):
         return Storage(from_url(settings.storage_url))
-    folder = (
-        Path(settings.storage_url.removeprefix("file://"))
-        if settings.storage_url
-        else settings.home / "files"
-    )
+    folder = Path(settings.storage_url.removeprefix("file://")) if settings.storage_url else settings.home / "files"
     folder.mkdir(parents=True, exist_ok=True)
     return Storage(LocalStore(prefix=folder.resolve()))

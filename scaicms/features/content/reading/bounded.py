@@ -105,6 +105,4 @@ class ForwardReader(io.RawIOBase):
 
 def _refuse_long(size: int, most: int) -> None:
     if size > most:
-        raise LimitExceededError(
-            f"The archive has a directory or header of {size} bytes; at most {most} are read."
-        )
+        raise LimitExceededError(f"The archive has a directory or header of {size} bytes; at most {most} are read.")

@@ -81,9 +81,7 @@ def parse_document(data: bytes, limits: ReadLimits) -> Document:
     except ValueError:
         return _unclosed(text, fmt)
     if len(head.encode()) > limits.front_matter_bytes:
-        raise RowError(
-            "front_matter_too_large", f"The front matter is larger than {limits.front_matter_bytes} bytes."
-        )
+        raise RowError("front_matter_too_large", f"The front matter is larger than {limits.front_matter_bytes} bytes.")
     loaded = _load(fmt, head, limits)
     if isinstance(loaded, str):
         warning = "The text begins with a rule (---), not with front matter; all of it became the body."

@@ -38,8 +38,7 @@ def to_json(value: Any, *, depth: int, at: str = "") -> JsonValue:
 def to_object(values: dict[Any, Any], *, depth: int, at: str = "") -> dict[str, JsonValue]:
     """`to_json` for a table."""
     table = {
-        _key(key, at): to_json(item, depth=depth - 1, at=f"{at}.{key}".lstrip("."))
-        for key, item in values.items()
+        _key(key, at): to_json(item, depth=depth - 1, at=f"{at}.{key}".lstrip(".")) for key, item in values.items()
     }
     if len(table) < len(values):
         raise UnsupportedValueError(f"{_place(at)} has two keys that are the same as text.")

@@ -191,9 +191,7 @@ def apply_mapping(row: Row, fields: Sequence[tuple[str, str]], mapping: Mapping 
     return MappedRow(slug, locale, data, unmapped, [*row.warnings, *laying.warnings])
 
 
-def _default(
-    row: Row, types: dict[str, str], sources: dict[str, str | Extraction | Constant]
-) -> dict[str, str]:
+def _default(row: Row, types: dict[str, str], sources: dict[str, str | Extraction | Constant]) -> dict[str, str]:
     default = {key: key for key in types if key in row.values}
     takes_body = next((key for wanted in ("markdown", "text") for key in types if types[key] == wanted), None)
     if row.body and takes_body and takes_body not in sources and not _uses_body(sources):

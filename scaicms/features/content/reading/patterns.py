@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import re2  # type: ignore[import-untyped]  # the package ships no types
+import re2  # the package ships no types
 
 
 class PatternError(ValueError):

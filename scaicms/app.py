@@ -1,0 +1,55 @@
+"""The one place where everything meets: `create_app()` for the web tier, `create_services()` for every process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from aiohttp import web
+
+from scaicms import registry
+from scaicms.features.auth.service import Authenticator
+from scaicms.features.permissions.service import declare
+from scaicms.features.sites.service import SiteService
+from scaicms.infra.resources import open_resources
+from scaicms.infra.services import Services
+from scaicms.settings import Settings
+from scaicms.web.dispatch import add_operations
+from scaicms.web.middleware import outer
+from scaicms.web.openapi import setup_openapi
+from scaicms.web.operations import add_operations_endpoints
+from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES
+
+
+@asynccontextmanager
+async def create_services(settings: Settings, *, kind: Literal["web", "worker"]) -> AsyncIterator[Services]:
+    """Connect this process and give the services over its connections."""
+    declare(registry.permissions())
+    registry.connect_events()
+    async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
+        yield Services(resources)
+
+
+def create_app(settings: Settings) -> web.Application:
+    """The web application. Connections are opened at start-up and closed at clean-up."""
+    app = web.Application(middlewares=[outer], client_max_size=settings.body_limit)
+
+    async def connect(app: web.Application) -> AsyncIterator[None]:
+        async with create_services(settings, kind="web") as services:
+            app[SERVICES] = services
+            app[AUTHENTICATOR] = services.get(Authenticator)
+            app[SITES] = services.get(SiteService)
+            yield
+
+    app.cleanup_ctx.append(connect)
+    app[DRAINING] = asyncio.Event()
+    app.on_shutdown.append(_drain)
+    add_operations(app, registry.operations())
+    add_operations_endpoints(app)
+    setup_openapi(app)
+    return app
+
+
+async def _drain(app: web.Application) -> None:
+    """Say "not ready" while what has begun is finished; aiohttp waits for it."""
+    app[DRAINING].set()

@@ -1,0 +1,5 @@
+"""The command line, `scaicms`."""
+
+from scaicms.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,101 @@
+"""`scaicms import`: a folder or archive into a site, with a progress bar and a report."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scaicms.app import create_services
+from scaicms.features.content.importing import ImportOptions, ImportService, Report
+from scaicms.features.content.reading import SourceError
+from scaicms.features.sites.service import SiteService
+from scaicms.kit.principal import SYSTEM
+from scaicms.settings import get_settings
+
+SHOWN_PROBLEMS = 20
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(exists=True, help="Folder, .md, .zip, .tar.gz, .ndjson or .csv.")],
+    type_: Annotated[str, typer.Option("--type", help="Key of the content type.")],
+    site: Annotated[str, typer.Option(help="Key or id of the site.")],
+    publish: Annotated[bool, typer.Option(help="Publish what goes in, or leave it as drafts.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would happen; change nothing.")] = False,
+    mapping: Annotated[str | None, typer.Option(help="JSON, or @FILE: field → source. See docs/import.md.")] = None,
+) -> None:
+    """Import Markdown with front matter, NDJSON or CSV. Running it again changes only what changed.
+
+    Exit codes: 0 everything went in, 1 some rows did not (they are listed with file and line).
+    """
+    options = ImportOptions(type_, publish=publish, dry_run=dry_run, mapping=_read_mapping(mapping))
+    console = Console()
+    try:
+        report = asyncio.run(_run(path, site, options, console))
+    except SourceError as error:
+        console.print(f"[red]{error.code}:[/] {error}", highlight=False)
+        raise typer.Exit(1) from None
+    _show(report, console)
+    raise typer.Exit(1 if report.failed else 0)
+
+
+def _read_mapping(mapping: str | None) -> dict[str, Any] | None:
+    if mapping is None:
+        return None
+    try:
+        text = Path(mapping[1:]).read_text(encoding="utf-8") if mapping.startswith("@") else mapping
+        value = orjson.loads(text)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"--mapping cannot be read: {error}") from None
+    if not isinstance(value, dict):
+        raise typer.BadParameter('--mapping is a JSON object, such as {"title": "front.title"}.')
+    return value
+
+
+async def _run(path: Path, site_key: str, options: ImportOptions, console: Console) -> Report:
+    async with create_services(get_settings(), kind="worker") as services:
+        site = await services.get(SiteService).find(site_key)
+        if site is None:
+            raise typer.BadParameter(f"there is no site {site_key}.")
+        report = Report()
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        ) as bar:
+            task = bar.add_task(f"{path.name} → {site.key}/{options.type}", total=None)
+            batches = services.get(ImportService).batches(
+                SYSTEM, site, path, options, filename=path.name, checkpoint=_no_checkpoint
+            )
+            async for report in batches:
+                bar.update(task, total=report.total, completed=report.done)
+    return report
+
+
+async def _no_checkpoint(_: dict[str, Any]) -> None:
+    """Run by hand there is nobody to continue: a broken run is run again, and skips what is in."""
+
+
+def _show(report: Report, console: Console) -> None:
+    if report.problems:
+        table = Table("", "where", "what", box=None)
+        for problem in report.problems[:SHOWN_PROBLEMS]:
+            colour = "red" if problem["level"] == "error" else "yellow"
+            where = f"{problem['source']}:{problem['line']}"
+            table.add_row(f"[{colour}]{problem['level']}[/]", where, problem["message"])
+        console.print(table)
+        left = len(report.problems) - SHOWN_PROBLEMS + report.problems_left_out
+        if left > 0:
+            console.print(f"… and {left} more.")
+    for key, number in report.unmapped.items():
+        console.print(f"[yellow]not imported:[/] {key} of {number} rows has no field of that name")
+    console.print(
+        f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged, "
+        f"{report.failed} failed, of {report.total}; {report.ignored_files} other files ignored."
+    )

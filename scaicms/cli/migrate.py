@@ -1,0 +1,26 @@
+"""`scaicms migrate`: bring the database to this version's schema."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from scaicms import registry
+from scaicms.infra.db import migrations
+from scaicms.settings import get_settings
+
+
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Apply nothing; exit 1 when something is missing.")] = False,
+) -> None:
+    """Apply missing migrations; safe to run from several places at once."""
+    console = Console()
+    settings = get_settings()
+    models = registry.model_modules()
+    if check:
+        missing = asyncio.run(migrations.missing(settings.database_url, models))
+        console.print(f"Missing: {', '.join(missing)}" if missing else "Nothing to apply.")
+        raise typer.Exit(1 if missing else 0)
+    applied = asyncio.run(migrations.migrate(settings.database_url, models))
+    console.print(f"Applied: {', '.join(applied)}" if applied else "Nothing to apply.")

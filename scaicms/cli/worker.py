@@ -1,0 +1,25 @@
+"""`scaicms worker`: do the work of some or all queues."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+import uvloop
+
+from scaicms.infra.jobs import QUEUES
+from scaicms.infra.logs import configure_logs
+from scaicms.settings import get_settings
+from scaicms.worker import work
+
+
+def worker(
+    queues: Annotated[list[str] | None, typer.Argument(help=f"Some of: {', '.join(QUEUES)}. All when absent.")] = None,
+) -> None:
+    """Do jobs until SIGTERM, then finish what has begun (SCAICMS_DRAIN_SECONDS) and hand the rest back."""
+    unknown = [name for name in queues or () if name not in QUEUES]
+    if unknown:
+        raise typer.BadParameter(f"no such queue: {', '.join(unknown)}. There are {', '.join(QUEUES)}.")
+    settings = get_settings()
+    configure_logs(settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings, queues or list(QUEUES)))

@@ -1,0 +1,161 @@
+"""From an Authorization header to a principal. Warm answers come from the process, without SQL or cryptography.
+
+What is kept is dropped by notices on the topic `authority`, which the transaction of every change sends.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from scaicms.features.api_keys.models import ApiKeyRow
+from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService
+from scaicms.features.auth import repository, tokens
+from scaicms.features.auth.errors import BadKeyError, BadTokenError
+from scaicms.features.roles.service import AUTHORITY, RoleService
+from scaicms.features.users.service import UserService
+from scaicms.infra.services import Service, Services
+from scaicms.kit.errors import UnauthorizedError
+from scaicms.kit.principal import ANONYMOUS, SYSTEM, Grants, Principal
+from scaicms.kit.sites import Site
+
+MAX_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A principal until `expires_at` (Unix seconds); notices about any of `subjects` drop it."""
+
+    principal: Principal
+    expires_at: float
+    subjects: frozenset[str]
+
+
+class Authenticator(Service):
+    """Implements `scaicms.web.ports.Authenticator`."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._users = services.get(UserService)
+        self._roles = services.get(RoleService)
+        self._keys = services.get(ApiKeyService)
+        self._secret = services.resources.settings.secret.get_secret_value()
+        self._kept: OrderedDict[tuple[bytes, UUID | None], _Kept] = OrderedDict()
+        self._public: dict[tuple[UUID, str], frozenset[str]] = {}
+        self._generation = 0
+        services.resources.notices.subscribe(AUTHORITY, self._forget)
+
+    async def authenticate(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
+        """Who calls, with what everybody may at the site added."""
+        if authorization is None:
+            return await self._anonymous(site)
+        scheme, _, credential = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not credential:
+            raise UnauthorizedError(
+                "Send Authorization: Bearer, with an access token or an API key.", code="bad_scheme"
+            )
+        place = (
+            hashlib.sha256(credential.encode("utf-8", "surrogateescape")).digest(),
+            site.id if site else None,
+        )
+        kept = self._kept.get(place)
+        if kept is not None and kept.expires_at > time.time():
+            return kept.principal
+        generation = self._generation
+        fresh = await self._recognise(credential)
+        if site is not None:
+            everybody = (await self._anonymous(site)).grants
+            fresh = replace(fresh, principal=replace(fresh.principal, grants=_both(fresh.principal.grants, everybody)))
+        # What changed while we were asking may be what we were told: do not keep it.
+        if generation == self._generation:
+            self._kept[place] = fresh
+            if len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+        return fresh.principal
+
+    async def principal_of(self, kind: str, principal_id: UUID | None) -> Principal:
+        """Who asked for a job, with the rights they have now.
+
+        Raises:
+            UnauthorizedError: the account or key is gone or deactivated.
+        """
+        if kind == "system":
+            return SYSTEM
+        if principal_id is not None and kind == "user":
+            return await self._user(principal_id, None)
+        if principal_id is not None and kind == "api_key":
+            return (await self._key_principal(await self._keys.by_id(principal_id))).principal
+        raise BadTokenError
+
+    async def _recognise(self, credential: str) -> _Kept:
+        if credential.startswith(KEY_PREFIX):
+            return await self._key_principal(await self._keys.by_key(credential))
+        claims = tokens.read(self._secret, credential)
+        if claims is None or await repository.active_session(claims.session_id) is None:
+            raise BadTokenError
+        principal = await self._user(claims.user_id, claims.session_id)
+        subjects = frozenset({str(claims.user_id), str(claims.session_id)})
+        return _Kept(principal, claims.expires_at, subjects)
+
+    async def _user(self, user_id: UUID, session_id: UUID | None) -> Principal:
+        user = await self._users.by_id(user_id)
+        if user is None or not user.is_active:
+            raise BadTokenError
+        grants = await self._roles.grants_of_user(user.id)
+        return Principal(kind="user", id=user.id, name=f"user:{user.id}", grants=grants, session_id=session_id)
+
+    async def _key_principal(self, row: ApiKeyRow | None) -> _Kept:
+        if row is None or row.revoked_at is not None:
+            raise BadKeyError
+        expires_at = row.expires_at.timestamp() if row.expires_at is not None else float("inf")
+        owner = await self._users.by_id(row.owner_id)
+        if expires_at <= time.time() or owner is None or not owner.is_active:
+            raise BadKeyError
+        permissions: list[str] = row.permissions  # type: ignore[assignment]  # JSON column, written by ApiKeyService
+        site_ids: list[str] | None = row.site_ids  # type: ignore[assignment]  # JSON column, written by ApiKeyService
+        principal = Principal(
+            kind="api_key",
+            id=row.id,
+            name=f"api_key:{row.prefix}",
+            grants=_narrow(await self._roles.grants_of_user(owner.id), permissions),
+            site_ids=frozenset(map(UUID, site_ids)) if site_ids is not None else None,
+        )
+        return _Kept(principal, expires_at, frozenset({str(row.id), str(row.owner_id)}))
+
+    async def _anonymous(self, site: Site | None) -> Principal:
+        if site is None:
+            return ANONYMOUS
+        place = (site.id, site.public_role)
+        granted = self._public.get(place)
+        if granted is None:
+            generation = self._generation
+            granted = await self._roles.grants_of_role(site.public_role)
+            if generation == self._generation:
+                self._public[place] = granted
+        return replace(ANONYMOUS, grants=Grants(by_site={site.id: granted}))
+
+    def _forget(self, subject: str | None) -> None:
+        self._generation += 1
+        if subject is None:
+            self._kept.clear()
+            self._public.clear()
+            return
+        for place in [place for place, kept in self._kept.items() if subject in kept.subjects]:
+            del self._kept[place]
+
+
+def _both(own: Grants, everybody: Grants) -> Grants:
+    by_site = dict(own.by_site)
+    for site_id, granted in everybody.by_site.items():
+        by_site[site_id] = by_site.get(site_id, frozenset()) | granted
+    return Grants(own.everywhere, by_site)
+
+
+def _narrow(grants: Grants, permissions: list[str]) -> Grants:
+    """Of these permissions, those that the owner holds, where the owner holds them."""
+    everywhere = frozenset(code for code in permissions if grants.allow(code, None))
+    by_site = {
+        site_id: frozenset(code for code in permissions if grants.allow(code, site_id)) for site_id in grants.by_site
+    }
+    return Grants(everywhere, by_site)

@@ -1,0 +1,42 @@
+"""Every query on sessions."""
+
+from uuid import UUID
+
+from scaicms.features.auth.models import RefreshTokenRow, SessionRow
+from scaicms.infra import db
+from scaicms.kit.clock import utcnow
+
+
+async def active_session(session_id: UUID) -> SessionRow | None:
+    return await SessionRow.filter(id=session_id, revoked_at__isnull=True).first()
+
+
+async def lock_refresh_token(digest: str) -> RefreshTokenRow | None:
+    return await RefreshTokenRow.filter(digest=digest).select_for_update().first()
+
+
+async def use_refresh_token(digest: str) -> None:
+    await db.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = $1", digest)
+
+
+async def sessions_of(user_id: UUID) -> list[SessionRow]:
+    """Sessions that can still be used, newest first."""
+    return await SessionRow.filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=utcnow()).order_by("-id")
+
+
+async def revoke(session_id: UUID) -> int:
+    """End a session; 0 when it had ended already."""
+    return await db.execute("UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session_id)
+
+
+async def revoke_others(user_id: UUID, keep: UUID | None) -> None:
+    await db.execute(
+        "UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND id IS DISTINCT FROM $2 AND revoked_at IS NULL",
+        user_id,
+        keep,
+    )
+
+
+async def touch(session_id: UUID, user_id: UUID) -> None:
+    await db.execute("UPDATE sessions SET last_used_at = now() WHERE id = $1", session_id)
+    await db.execute("UPDATE users SET last_login_at = now() WHERE id = $1", user_id)

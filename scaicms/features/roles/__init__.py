@@ -1,0 +1,1 @@
+"""Roles: bundles of permissions, and who has them."""

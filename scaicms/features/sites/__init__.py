@@ -1,0 +1,1 @@
+"""Sites: who they are, where they answer."""

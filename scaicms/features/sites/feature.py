@@ -1,0 +1,13 @@
+"""Manifest."""
+
+from scaicms.features.sites import events, permissions
+from scaicms.features.sites.routes import routes
+from scaicms.web.feature import Feature
+
+FEATURE = Feature(
+    name="sites",
+    models="scaicms.features.sites.models",
+    routes=(routes,),
+    events=events.ALL,
+    permissions=permissions.ALL,
+)

@@ -1,0 +1,41 @@
+"""Every query on sites."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from scaicms.features.sites.models import SiteDomainRow, SiteRow
+from scaicms.infra import db
+from scaicms.kit.ids import parse_id
+
+
+async def find(id_or_key: str, *, lock: bool = False) -> SiteRow | None:
+    site_id = parse_id(id_or_key)
+    query = SiteRow.filter(id=site_id) if site_id is not None else SiteRow.filter(key=id_or_key)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def list_sites(only: Sequence[UUID] | None, *, limit: int, offset: int) -> tuple[list[SiteRow], int]:
+    """Sites by key; `only` these, or all for None."""
+    query = SiteRow.all() if only is None else SiteRow.filter(id__in=list(only))
+    return await query.order_by("key").limit(limit).offset(offset), await query.count()
+
+
+async def has_content_types(site_id: UUID) -> bool:
+    return bool(await db.fetchval("SELECT EXISTS (SELECT 1 FROM content_types WHERE site_id = $1)", site_id))
+
+
+async def domains(site_id: UUID) -> list[SiteDomainRow]:
+    return await SiteDomainRow.filter(site_id=site_id).order_by("host")
+
+
+async def find_domain(site_id: UUID, domain_id: UUID) -> SiteDomainRow | None:
+    return await SiteDomainRow.filter(site_id=site_id, id=domain_id).first()
+
+
+async def site_of_host(host: str) -> SiteRow | None:
+    domain = await SiteDomainRow.filter(host=host, verified_at__isnull=False).first()
+    return await SiteRow.filter(id=domain.site_id).first() if domain is not None else None
+
+
+async def remove_domains(site_id: UUID) -> None:
+    await SiteDomainRow.filter(site_id=site_id).delete()

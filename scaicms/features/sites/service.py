@@ -1,0 +1,185 @@
+"""Use cases of sites."""
+
+from typing import Any
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+
+from scaicms.features.sites import permissions, repository
+from scaicms.features.sites.errors import (
+    DomainNotFoundError,
+    DomainTakenError,
+    SiteExistsError,
+    SiteInUseError,
+    SiteNotFoundError,
+)
+from scaicms.features.sites.events import SiteCreated, SiteDeleted, SiteUpdated
+from scaicms.features.sites.models import SiteDomainRow, SiteRow
+from scaicms.features.sites.schemas import CreateDomain, CreateSite, Locale, UpdateSite, check_locales
+from scaicms.infra import db
+from scaicms.infra.db.notices import notify
+from scaicms.infra.events import record
+from scaicms.infra.services import Service, Services
+from scaicms.kit.clock import utcnow
+from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.ids import new_id
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+TOPIC = "sites"
+MAX_CACHED = 10_000
+
+
+class SiteService(Service):
+    """Sites; those asked for are kept in the process until a notice says that one changed."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._by_name: dict[str, Site] = {}
+        self._by_host: dict[str, Site | None] = {}
+        services.resources.notices.subscribe(TOPIC, self._forget)
+
+    def _forget(self, _: str | None) -> None:
+        self._by_name.clear()
+        self._by_host.clear()
+
+    async def find(self, id_or_key: str) -> Site | None:
+        """The site that `X-Site-ID` names; whether the caller may enter it is asked elsewhere."""
+        known = self._by_name.get(id_or_key)
+        if known is not None:
+            return known
+        row = await repository.find(id_or_key)
+        if row is None:
+            return None
+        site = to_site(row)
+        if not db.in_open_transaction() and len(self._by_name) < MAX_CACHED:
+            self._by_name[id_or_key] = site
+        return site
+
+    async def by_id(self, site_id: UUID | None) -> Site:
+        """The site that a job is about.
+
+        Raises:
+            SiteNotFoundError: it has been deleted since.
+        """
+        site = await self.find(str(site_id))
+        if site is None:
+            raise SiteNotFoundError
+        return site
+
+    async def of_host(self, host: str) -> Site | None:
+        """The site that answers on a verified host."""
+        if host not in self._by_host:
+            row = await repository.site_of_host(host)
+            if len(self._by_host) >= MAX_CACHED:
+                self._by_host.clear()
+            self._by_host[host] = to_site(row) if row is not None else None
+        return self._by_host[host]
+
+    async def list_sites(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[SiteRow], int]:
+        """The sites that the caller may see."""
+        if principal.may(permissions.READ.code):
+            return await repository.list_sites(None, limit=limit, offset=offset)
+        visible = [site for site in principal.grants.by_site if principal.may(permissions.READ.code, site)]
+        return await repository.list_sites(visible, limit=limit, offset=offset)
+
+    async def get(self, principal: Principal, id_or_key: str, *, lock: bool = False) -> SiteRow:
+        """One site; where the caller has no rights, there is none."""
+        row = await repository.find(id_or_key, lock=lock)
+        if row is None or not principal.may(permissions.READ.code, row.id):
+            raise SiteNotFoundError
+        return row
+
+    async def create(self, principal: Principal, new: CreateSite) -> SiteRow:
+        principal.require(permissions.CREATE.code)
+        now = utcnow()
+        row = SiteRow(id=new_id(), created_at=now, updated_at=now, **new.model_dump(mode="json"))
+        try:
+            async with db.transaction():
+                await row.save(force_create=True)
+                await record(SiteCreated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
+                await notify(TOPIC, str(row.id))
+        except IntegrityError:
+            raise SiteExistsError from None
+        return row
+
+    async def update(self, principal: Principal, id_or_key: str, change: UpdateSite) -> SiteRow:
+        async with db.transaction():
+            row = await self.get(principal, id_or_key, lock=True)
+            principal.require(permissions.UPDATE.code, row.id)
+            row.update_from_dict(change.model_dump(mode="json", exclude_unset=True, exclude_none=True))
+            _check(row)
+            row.updated_at = utcnow()
+            await row.save()
+            await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
+            await notify(TOPIC, str(row.id))
+        return row
+
+    async def delete(self, principal: Principal, id_or_key: str) -> None:
+        async with db.transaction():
+            row = await self.get(principal, id_or_key, lock=True)
+            principal.require(permissions.DELETE.code)
+            if await repository.has_content_types(row.id):
+                raise SiteInUseError
+            await repository.remove_domains(row.id)
+            await row.delete()
+            await record(SiteDeleted(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)
+            await notify(TOPIC, str(row.id))
+
+    async def domains(self, principal: Principal, id_or_key: str) -> list[SiteDomainRow]:
+        return await repository.domains((await self.get(principal, id_or_key)).id)
+
+    async def add_domain(self, principal: Principal, id_or_key: str, new: CreateDomain) -> SiteDomainRow:
+        """Let the site answer on a host. `localhost` names are verified as they are; others wait for `verify`."""
+        row = await self.get(principal, id_or_key)
+        principal.require(permissions.UPDATE.code, row.id)
+        now = utcnow()
+        local = new.host == "localhost" or new.host.endswith(".localhost")
+        domain = SiteDomainRow(
+            id=new_id(),
+            site_id=row.id,
+            created_at=now,
+            verified_at=now if local else None,
+            **new.model_dump(),
+        )
+        try:
+            async with db.transaction():
+                await domain.save(force_create=True)
+                await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
+                await notify(TOPIC, str(row.id))
+        except IntegrityError:
+            raise DomainTakenError from None
+        return domain
+
+    async def remove_domain(self, principal: Principal, id_or_key: str, domain_id: UUID) -> None:
+        row = await self.get(principal, id_or_key)
+        principal.require(permissions.UPDATE.code, row.id)
+        async with db.transaction():
+            domain = await repository.find_domain(row.id, domain_id)
+            if domain is None:
+                raise DomainNotFoundError
+            await domain.delete()
+            await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
+            await notify(TOPIC, str(row.id))
+
+
+def to_site(row: SiteRow) -> Site:
+    locales: list[dict[str, Any]] = row.locales  # type: ignore[assignment]  # JSON column, written here alone
+    settings: dict[str, Any] = row.settings  # type: ignore[assignment]  # JSON column, written here alone
+    return Site(
+        id=row.id,
+        key=row.key,
+        name=row.name,
+        default_locale=row.default_locale,
+        locales=tuple(locale["code"] for locale in locales),
+        public_role=settings.get("public_role", "public"),
+        title=settings.get("title") or row.name,
+        description=settings.get("description") or "",
+    )
+
+
+def _check(row: SiteRow) -> None:
+    try:
+        check_locales(row.default_locale, [Locale.model_validate(locale) for locale in row.locales])  # type: ignore[attr-defined]  # JSON column
+    except ValueError as error:
+        raise InvalidError(errors=[FieldError("/locales", "invalid_locales", str(error))]) from None

@@ -1,0 +1,13 @@
+"""Manifest."""
+
+from scaicms.features.users import events, permissions
+from scaicms.features.users.routes import routes
+from scaicms.web.feature import Feature
+
+FEATURE = Feature(
+    name="users",
+    models="scaicms.features.users.models",
+    routes=(routes,),
+    events=events.ALL,
+    permissions=permissions.ALL,
+)

@@ -1,0 +1,79 @@
+"""`/users`."""
+
+from aiohttp import web
+
+from scaicms.features.users import permissions
+from scaicms.features.users.models import UserRow
+from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserOut
+from scaicms.features.users.service import UserService
+from scaicms.web.call import Call
+from scaicms.web.operation import Routes
+from scaicms.web.replies import Page, conditional_reply, created, etag_of, no_content, reply, require_match
+
+routes = Routes("users", "/users")
+
+
+def _out(row: UserRow) -> UserOut:
+    return UserOut.model_validate(row)
+
+
+def _etag(row: UserRow) -> str:
+    return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
+
+
+@routes.get(permission=permissions.READ, summary="List users", query=ListUsers, response=Page[UserOut])
+async def list_users(call: Call) -> web.StreamResponse:
+    query = call.query(ListUsers)
+    rows, total = await call.get(UserService).list_users(call.principal, query)
+    return reply(Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size))
+
+
+@routes.post(
+    permission=permissions.WRITE,
+    summary="Create a user",
+    body=CreateUser,
+    body_example={"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"},
+    response=UserOut,
+    status=201,
+    errors=(409,),
+)
+async def create_user(call: Call) -> web.StreamResponse:
+    row = await call.get(UserService).create(call.principal, await call.body(CreateUser))
+    return created(_out(row), f"/api/v1/users/{row.id}")
+
+
+@routes.get(
+    "/{id}",
+    permission=permissions.READ,
+    summary="Read a user",
+    response=UserOut,
+    errors=(404,),
+    conditional=True,
+)
+async def read_user(call: Call) -> web.StreamResponse:
+    row = await call.get(UserService).get(call.principal, call.path_id())
+    return conditional_reply(call.request, _out(row), _etag(row))
+
+
+@routes.patch(
+    "/{id}",
+    permission=permissions.WRITE,
+    summary="Change a user",
+    body=UpdateUser,
+    body_example={"name": "Ada Lovelace"},
+    response=UserOut,
+    errors=(404, 409, 412),
+    conditional=True,
+)
+async def update_user(call: Call) -> web.StreamResponse:
+    change = await call.body(UpdateUser)
+    service = call.get(UserService)
+    require_match(call.request, _etag(await service.get(call.principal, call.path_id())))
+    row = await service.update(call.principal, call.path_id(), change)
+    return reply(_out(row), headers={"ETag": _etag(row)})
+
+
+@routes.delete("/{id}", permission=permissions.WRITE, summary="Delete a user", errors=(404, 409))
+async def delete_user(call: Call) -> web.StreamResponse:
+    await call.get(UserService).delete(call.principal, call.path_id())
+    return no_content()

@@ -1,0 +1,54 @@
+"""Users in and out."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from scaicms.kit.emails import normalise_email
+from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
+from scaicms.web.call import Body, PageQuery
+
+
+def _check_length(password: str) -> str:
+    if not MIN_BYTES <= len(password.encode()) <= MAX_BYTES:
+        raise ValueError(f"a password has {MIN_BYTES} to {MAX_BYTES} bytes")
+    return password
+
+
+Email = Annotated[str, Field(max_length=320), AfterValidator(normalise_email)]
+Password = Annotated[str, AfterValidator(_check_length)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class CreateUser(Body):
+    email: Email
+    name: Name
+    password: Password
+    is_active: bool = True
+
+
+class UpdateUser(Body):
+    email: Email | None = None
+    name: Name | None = None
+    password: Password | None = None
+    is_active: bool | None = None
+
+
+class UserOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    name: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    last_login_at: datetime | None
+
+
+class ListUsers(PageQuery):
+    q: str | None = Field(default=None, max_length=200, description="Part of the name or address.")
+    is_active: bool | None = None
+    role: str | None = Field(default=None, max_length=63, description="Key of a role.")

@@ -1,0 +1,59 @@
+"""All features, one line each, lowest rank first."""
+
+from scaicms.features.api_keys.feature import FEATURE as API_KEYS
+from scaicms.features.auth.feature import FEATURE as AUTH
+from scaicms.features.content.feature import FEATURE as CONTENT
+from scaicms.features.content_types.feature import FEATURE as CONTENT_TYPES
+from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
+from scaicms.features.roles.feature import FEATURE as ROLES
+from scaicms.features.search.feature import FEATURE as SEARCH
+from scaicms.features.sites.feature import FEATURE as SITES
+from scaicms.features.users.feature import FEATURE as USERS
+from scaicms.infra.events import bind, subscribe_all
+from scaicms.infra.jobs.declare import Task
+from scaicms.kit.permissions import Permission
+from scaicms.web.feature import Feature
+from scaicms.web.operation import Operation
+
+FEATURES: tuple[Feature, ...] = (
+    PERMISSIONS,
+    SITES,
+    ROLES,
+    USERS,
+    API_KEYS,
+    AUTH,
+    CONTENT_TYPES,
+    CONTENT,
+    SEARCH,
+)
+
+# Tables that belong to no feature.
+GROUND_MODELS = (
+    "scaicms.infra.events.models",
+    "scaicms.infra.jobs.models",
+    "scaicms.infra.idempotency.models",
+)
+
+
+def model_modules() -> list[str]:
+    """Every module with Tortoise models."""
+    return [*GROUND_MODELS, *(feature.models for feature in FEATURES if feature.models is not None)]
+
+
+def operations() -> list[Operation]:
+    return [operation for feature in FEATURES for routes in feature.routes for operation in routes.operations]
+
+
+def tasks() -> list[Task]:
+    return [task for feature in FEATURES for task in feature.tasks]
+
+
+def permissions() -> list[Permission]:
+    return [permission for feature in FEATURES for permission in feature.permissions]
+
+
+def connect_events() -> None:
+    """Make events known and connect their subscribers; every process that writes does this at start-up."""
+    for feature in FEATURES:
+        bind(feature.events)
+        subscribe_all(feature.subscribers)

@@ -1,0 +1,110 @@
+"""The document: aiohttp-apispec's walk over the router, with OpenAPI 3.1 and pydantic in place of Swagger 2.0 and
+marshmallow (docs/adr/0004)."""
+
+from typing import Any
+
+from aiohttp import web
+from aiohttp_apispec.aiohttp_apispec import AiohttpApiSpec
+from apispec import APISpec
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import JsonSchemaMode
+
+from scaicms import __version__
+from scaicms.web.openapi.describe import describe
+from scaicms.web.openapi.plugin import PydanticPlugin
+from scaicms.web.operation import Operation
+
+DESCRIPTION = """Multi-site, API-first content management.
+
+Lists are `{"items", "total"}`; errors are `{"detail": {"code", "message", "request_id", "errors"?}}`. Authenticate
+with `Authorization: Bearer`, an access token from `POST /auth/login` or an API key (`scai_…`). Operations on the
+content of a site name it in `X-Site-ID`. Unknown query parameters and body keys are refused."""
+
+_PARAMETERS = {
+    "SiteID": ("X-Site-ID", True, "The site, by id or key.", "demo"),
+    "IdempotencyKey": ("Idempotency-Key", False, "Repeating the request with it gives the first answer, 24 h.", "k1"),
+    "IfNoneMatch": ("If-None-Match", False, "Answer 304 if this ETag is current.", '"v7-1a2b3c4d5e6f"'),
+    "IfMatch": ("If-Match", False, "Write only if this ETag is current, else 412.", '"v7"'),
+}
+_HEADERS = {
+    "RequestID": "Names the request in logs and errors.",
+    "ETag": "Validator of what was answered.",
+    "Location": "Where the resource is, or the job that makes it.",
+    "RetryAfter": "Seconds to wait.",
+    "WWWAuthenticate": "How to authenticate.",
+}
+
+
+class ErrorItem(BaseModel):
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the parameter's name.")
+    code: str
+    message: str
+
+
+class ErrorDetail(BaseModel):
+    """What was wrong, where, and under which request id the logs have it. Some errors add members."""
+
+    model_config = ConfigDict(extra="allow")
+
+    code: str
+    message: str
+    request_id: str
+    errors: list[ErrorItem] | None = None
+
+
+class Error(BaseModel):
+    detail: ErrorDetail
+
+
+class OpenApiSpec(AiohttpApiSpec):  # type: ignore[misc]  # the library has no types
+    """aiohttp-apispec fixed to Swagger 2.0 and marshmallow; the walk over the router and `docs` are kept."""
+
+    def __init__(self, plugin: PydanticPlugin) -> None:
+        self._pydantic = plugin
+        self.prefix = ""
+        self.spec = APISpec(
+            title="scaiCMS",
+            version=__version__,
+            openapi_version="3.1.0",
+            info={"description": DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+            servers=[{"url": "/"}],
+            plugins=[plugin],
+        )
+        _add_components(self.spec)
+
+    def _update_paths(self, data: dict[str, Any], method: str, url_path: str) -> None:
+        """Called by the library for each route whose handler carries `docs`; HEAD is implied by GET."""
+        operation = data.get("operation")
+        if isinstance(operation, Operation) and method != "head":
+            self.spec.path(path=url_path, operations={method: describe(operation, self._pydantic)})
+
+    def document(self, app: web.Application) -> dict[str, Any]:
+        for route in app.router.routes():
+            self._register_route(route, route.method.lower(), route.handler)
+        document: dict[str, Any] = self.spec.to_dict()
+        return document
+
+
+def openapi_document(app: web.Application) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of an application's declared operations."""
+    operations = [
+        operation
+        for route in app.router.routes()
+        if isinstance(operation := getattr(route.handler, "__apispec__", {}).get("operation"), Operation)
+    ]
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Error, "serialization")]
+    models += [(operation.body, "validation") for operation in operations if operation.body is not None]
+    models += [(operation.response, "serialization") for operation in operations if operation.response is not None]
+    return OpenApiSpec(PydanticPlugin(models)).document(app)
+
+
+def _add_components(spec: APISpec) -> None:
+    spec.components.security_scheme(
+        "bearer",
+        {"type": "http", "scheme": "bearer", "description": "An access token (JWT) or an API key (`scai_…`)."},
+    )
+    for name, (header, required, description, example) in _PARAMETERS.items():
+        about = {"name": header, "required": required, "description": description, "example": example}
+        spec.components.parameter(name, "header", {**about, "schema": {"type": "string"}})
+    for name, description in _HEADERS.items():
+        spec.components.header(name, {"description": description, "schema": {"type": "string"}})

@@ -1,0 +1,191 @@
+"""One declared operation as an OpenAPI operation object."""
+
+from http import HTTPStatus
+from string import Formatter
+from typing import Any
+
+from pydantic import BaseModel
+
+from scaicms.web.openapi.plugin import PydanticPlugin
+from scaicms.web.operation import Operation
+
+EXAMPLE_ID = "019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6071"
+ERRORS: dict[int, tuple[str, str]] = {
+    400: ("bad_request", "The request could not be read."),
+    401: ("unauthorized", "This needs a valid Bearer token or API key in the Authorization header."),
+    403: ("forbidden", "You may not do this."),
+    404: ("not_found", "There is nothing here with this id."),
+    409: ("conflict", "This clashes with what is stored."),
+    412: ("precondition_failed", "The resource has changed since you read it."),
+    413: ("too_large", "The body is larger than 1048576 bytes."),
+    415: ("unsupported_media_type", "Send the body as application/json."),
+    422: ("invalid", "The body is not valid."),
+    429: ("too_many_requests", "Too many requests."),
+    500: ("internal_error", "Something went wrong on our side."),
+    503: ("unavailable", "A part of the system cannot be reached; try again."),
+}
+_PATH_DESCRIPTIONS = {
+    "key": "Key of the content type.",
+    "type": "Key of the content type.",
+    "slug": "Slug of the item.",
+    "queue": "Name of the queue.",
+}
+
+
+def describe(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
+    """Everything a client needs to know of an operation."""
+    described: dict[str, Any] = {
+        "operationId": f"{operation.tag.replace('-', '_')}_{operation.name}",
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": [*_path(operation), *_query(operation, plugin), *_headers(operation)],
+        "responses": _responses(operation, plugin),
+        "security": _security(operation),
+    }
+    if operation.description:
+        described["description"] = operation.description
+    if operation.permission is not None:
+        described["x-permission"] = operation.permission.code
+    body = _body(operation, plugin)
+    if body is not None:
+        described["requestBody"] = body
+    return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    if operation.public is not None:
+        return []
+    bearer: list[dict[str, list[str]]] = [{"bearer": []}]
+    # Anonymous callers of a site have what its public role grants.
+    return [*bearer, {}] if operation.site else bearer
+
+
+def _path(operation: Operation) -> list[dict[str, Any]]:
+    names = [name for _, name, _, _ in Formatter().parse(operation.path) if name]
+    return [
+        {
+            "in": "path",
+            "name": name,
+            "required": True,
+            "description": _PATH_DESCRIPTIONS.get(name, "The id; for sites and roles also the key."),
+            "schema": {"type": "string", "minLength": 1},
+            "example": EXAMPLE_ID if name.endswith("id") else "article",
+        }
+        for name in names
+    ]
+
+
+def _query(operation: Operation, plugin: PydanticPlugin) -> list[dict[str, Any]]:
+    parameters = []
+    if operation.query is not None:
+        schema = operation.query.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name, about in schema["properties"].items():
+            parameter = {"in": "query", "name": name, "required": name in schema.get("required", ()), "schema": about}
+            if "description" in about:
+                parameter["description"] = about.pop("description")
+            parameters.append(parameter)
+    for prefix in operation.open_query:
+        name = prefix.rstrip("[")
+        parameters.append(
+            {
+                "in": "query",
+                "name": name,
+                "style": "deepObject",
+                "explode": True,
+                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
+                "description": f"`{name}[path]=value` or `{name}[path][operator]=value`; see the filter guide.",
+            }
+        )
+    return parameters
+
+
+def _headers(operation: Operation) -> list[str]:
+    """Names of shared parameters; apispec makes references of them."""
+    names = []
+    if operation.site:
+        names.append("SiteID")
+    if operation.method == "POST":
+        names.append("IdempotencyKey")
+    if operation.conditional:
+        names.append("IfNoneMatch" if operation.method == "GET" else "IfMatch")
+    return names
+
+
+def _body(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any] | None:
+    if operation.multipart is not None:
+        properties = {
+            name: {
+                "type": "string",
+                "description": about,
+                **({"contentMediaType": "application/octet-stream"} if name == "file" else {}),
+            }
+            for name, about in operation.multipart.items()
+        }
+        schema = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
+        return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+    if operation.body is None:
+        return None
+    media: dict[str, Any] = {"schema": plugin.reference(operation.body, "validation")}
+    if operation.body_example is not None:
+        media["example"] = operation.body_example
+    return {"required": operation.body_required, "content": {"application/json": media}}
+
+
+def _responses(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
+    return {
+        str(operation.status): _success(operation, plugin),
+        **{str(status): error_response(status) for status in sorted(_statuses(operation))},
+    }
+
+
+def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
+    headers = ["RequestID"]
+    if operation.conditional and operation.method != "DELETE":
+        headers.append("ETag")
+    if operation.status in (201, 202):
+        headers.append("Location")
+    names = {"RequestID": "X-Request-ID"}
+    success: dict[str, Any] = {
+        "description": HTTPStatus(operation.status).phrase,
+        "headers": {names.get(name, name): {"$ref": f"#/components/headers/{name}"} for name in headers},
+    }
+    model: type[BaseModel] | None = operation.response
+    if model is not None:
+        success["content"] = {operation.media_type: {"schema": plugin.reference(model, "serialization")}}
+    elif operation.status not in (204, 304):
+        success["content"] = {operation.media_type: {"schema": {"type": "object"}}}
+    return success
+
+
+def _statuses(operation: Operation) -> set[int]:
+    statuses = {400, 429, 500, 503, *operation.errors}
+    if operation.public is None:
+        statuses |= {401, 403}
+    if operation.body is not None or operation.multipart is not None:
+        statuses |= {413, 415, 422}
+    if operation.method == "POST":
+        statuses |= {409, 413, 422}
+    if operation.site:
+        statuses |= {403, 422}
+    if operation.conditional and operation.method == "GET":
+        statuses.add(304)
+    return statuses
+
+
+def error_response(status: int) -> dict[str, Any]:
+    """An error as every operation answers it."""
+    if status == HTTPStatus.NOT_MODIFIED:
+        return {"description": "The caller has the current version."}
+    code, message = ERRORS[status]
+    detail = {"code": code, "message": message, "request_id": EXAMPLE_ID}
+    headers = {401: ("WWW-Authenticate", "WWWAuthenticate"), 429: ("Retry-After", "RetryAfter")}
+    described: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/Error"}, "example": {"detail": detail}}
+        },
+    }
+    if status in headers:
+        name, component = headers[status]
+        described["headers"] = {name: {"$ref": f"#/components/headers/{component}"}}
+    return described

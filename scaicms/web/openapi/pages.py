@@ -1,0 +1,61 @@
+"""`GET /openapi.json` and `GET /docs`, Swagger UI served from here: no other host is asked for anything."""
+
+from importlib.resources import files
+
+from aiohttp import web
+
+from scaicms.kit import json
+from scaicms.web.openapi.builder import openapi_document
+from scaicms.web.replies import conditional, etag_of
+
+ASSETS = files("scaicms.web") / "static" / "swagger-ui"
+_TYPES = {".css": "text/css", ".js": "text/javascript"}
+NAMES = ("swagger-ui.css", "swagger-ui-bundle.js", "init.js")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+PAGE = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>scaiCMS API</title><link rel="stylesheet" href="/docs/assets/swagger-ui.css"></head>
+<body><div id="swagger-ui"></div>
+<script src="/docs/assets/swagger-ui-bundle.js"></script><script src="/docs/assets/init.js"></script></body>
+</html>
+"""
+
+
+def setup_openapi(app: web.Application) -> None:
+    """Add the document and its page. Call after every route is on the router."""
+    body = json.dumps(openapi_document(app))
+    etag = etag_of(body)
+
+    async def document(request: web.Request) -> web.Response:
+        response = conditional(request, body, etag)
+        response.enable_compression()
+        return response
+
+    assets = {name: (ASSETS / name).read_bytes() for name in NAMES}
+
+    async def asset(request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in assets:
+            raise web.HTTPNotFound
+        kind = _TYPES["." + name.rsplit(".", 1)[1]]
+        tag = etag_of(assets[name])
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers={"ETag": tag})
+        response = web.Response(body=assets[name], content_type=kind, headers={"ETag": tag})
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        response.enable_compression()
+        return response
+
+    app.router.add_get("/openapi.json", document)
+    app.router.add_get("/api/v1/openapi.json", document)
+    app.router.add_get("/docs", page)
+    app.router.add_get("/docs/assets/{name}", asset)
+
+
+async def page(_: web.Request) -> web.Response:
+    """The interactive page."""
+    return web.Response(text=PAGE, content_type="text/html", headers={"Content-Security-Policy": POLICY})
