@@ -47,6 +47,9 @@ def create_app(settings: Settings) -> web.Application:
     add_operations(app, registry.operations())
     add_operations_endpoints(app)
     setup_openapi(app)
+    for feature in registry.FEATURES:
+        if feature.pages is not None:
+            feature.pages(app)
     return app
 
 

@@ -8,6 +8,7 @@ from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
 from scaicms.features.roles.feature import FEATURE as ROLES
 from scaicms.features.search.feature import FEATURE as SEARCH
 from scaicms.features.sites.feature import FEATURE as SITES
+from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Task
@@ -25,6 +26,7 @@ FEATURES: tuple[Feature, ...] = (
     CONTENT_TYPES,
     CONTENT,
     SEARCH,
+    TEMPLATE_PACKS,
 )
 
 # Tables that belong to no feature.

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
-    worker_concurrency: int = Field(default=20, ge=1, le=500)
+    worker_concurrency: int = Field(default=10, ge=1, le=500)
     """Jobs that one worker runs at a time on one queue."""
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""

@@ -12,6 +12,7 @@ from gunicorn.app.base import BaseApplication
 
 from scaicms.app import create_app
 from scaicms.infra.logs import configure_logs
+from scaicms.infra.memory import keep_small
 from scaicms.settings import Settings, get_settings
 
 # Request lines beyond our own limit of 8 KiB a query still reach our own answer, in JSON.
@@ -25,6 +26,7 @@ def serve(
     processes: Annotated[int | None, typer.Option(min=1, max=64, help="Processes (SCAICMS_PROCESSES).")] = None,
 ) -> None:
     """Answer HTTP. SIGTERM drains: no new connections, what has begun is finished."""
+    keep_small()
     settings = get_settings()
     configure_logs(settings)
     host, port = host or settings.host, port or settings.port

@@ -8,6 +8,7 @@ import uvloop
 
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.logs import configure_logs
+from scaicms.infra.memory import keep_small
 from scaicms.settings import get_settings
 from scaicms.worker import work
 
@@ -19,6 +20,7 @@ def worker(
     unknown = [name for name in queues or () if name not in QUEUES]
     if unknown:
         raise typer.BadParameter(f"no such queue: {', '.join(unknown)}. There are {', '.join(QUEUES)}.")
+    keep_small()
     settings = get_settings()
     configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

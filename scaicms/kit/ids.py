@@ -10,6 +10,14 @@ def new_id() -> UUID:
     return uuid7()
 
 
+MAX_KEY_CHARACTERS = 63
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` could be the key of anything; what could not need not be looked up."""
+    return 0 < len(text) <= MAX_KEY_CHARACTERS and "\0" not in text
+
+
 def parse_id(text: str) -> UUID | None:
     """The UUID that `text` is in its canonical form, or None: a key, a slug or garbage is no id.
 

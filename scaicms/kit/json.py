@@ -1,6 +1,7 @@
 """JSON as scaiCMS reads and writes it: orjson, strict (no NaN, no duplicate decoding paths), depth-bounded."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -13,7 +14,14 @@ class JSONDepthError(ValueError):
 
 def dumps(value: Any) -> bytes:
     """UTF-8 JSON; datetimes in UTC end in `Z` (RFC 3339), UUIDs are strings."""
-    return orjson.dumps(value, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+
+
+def _plain(value: object) -> str:
+    # asyncpg's UUID is a subclass, which orjson does not take by itself.
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def dumps_text(value: Any) -> str:

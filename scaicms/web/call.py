@@ -13,7 +13,7 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 from scaicms.web import body as bodies
 from scaicms.web.operation import Operation
-from scaicms.web.ports import SERVICES
+from scaicms.web.ports import RAW_BODY, SERVICES
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ServiceT = TypeVar("ServiceT", bound=Service)
@@ -85,13 +85,13 @@ class Call:
 
     async def raw_body(self) -> bytes:
         """The bytes of the body, read once."""
-        cached: bytes | None = self.request.get("raw_body")
+        cached: bytes | None = self.request.get(RAW_BODY)
         if cached is None:
             settings = self.services.resources.settings
             cached = await bodies.read_body(
                 self.request, limit=settings.body_limit, idle_seconds=settings.body_idle_seconds
             )
-            self.request["raw_body"] = cached
+            self.request[RAW_BODY] = cached
         return cached
 
     def query(self, model: type[ModelT]) -> ModelT:

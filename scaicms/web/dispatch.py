@@ -11,7 +11,7 @@ from scaicms.kit.sites import Site
 from scaicms.web.call import Call
 from scaicms.web.idempotency import answer_once
 from scaicms.web.operation import Operation
-from scaicms.web.ports import AUTHENTICATOR, SITES
+from scaicms.web.ports import AUTHENTICATOR, PRINCIPAL, SITES
 
 API_PREFIX = "/api/v1"
 QUERY_LIMIT_BYTES = 8 * 1024
@@ -42,7 +42,7 @@ def bind(operation: Operation) -> AiohttpHandler:
                 request.headers.get("Authorization"), site, request.remote or ""
             )
         _admit(operation, principal, site)
-        request["principal"] = principal
+        request[PRINCIPAL] = principal
         call = Call(request, operation, principal, site)
         if operation.method == "POST" and "Idempotency-Key" in request.headers:
             return await answer_once(call, operation.handler)

@@ -4,7 +4,7 @@ import asyncpg
 import structlog
 from aiohttp import web
 from redis.exceptions import RedisError
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import DBConnectionError, OperationalError, ValidationError
 
 from scaicms.kit import json
 from scaicms.kit.errors import AppError, ConflictError, UnavailableError
@@ -46,15 +46,10 @@ def to_app_error(error: Exception) -> AppError:
     if isinstance(error, web.HTTPException):
         return _from_http(error)
     cause = error.__cause__ if isinstance(error, OperationalError) and error.__cause__ else error
-    if isinstance(cause, asyncpg.QueryCanceledError | TimeoutError):
-        return UnavailableError("This took too long and was stopped; narrow it down or try again.")
-    if isinstance(cause, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
-        return ConflictError("Somebody changed the same thing at the same moment; try again.", code="write_conflict")
-    if isinstance(cause, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return UnstorableTextError()
-    if isinstance(cause, _OUTAGES):
-        log.warning("request.outage", error=f"{type(cause).__name__}: {cause}")
-        return UnavailableError()
+    for kinds, answer in _KNOWN:
+        if isinstance(cause, kinds):
+            log.info("request.refused_below", error=f"{type(cause).__name__}: {cause}")
+            return answer()
     log.error("request.crashed", exc_info=error)
     return AppError()
 
@@ -67,6 +62,29 @@ class UnstorableTextError(AppError):
         "unstorable_text",
         "Text may not contain the character U+0000 or lone surrogates.",
     )
+
+
+class TimedOutError(UnavailableError):
+    message = "This took too long and was stopped; narrow it down or try again."
+
+
+class WriteConflictError(ConflictError):
+    code = "write_conflict"
+    message = "Somebody changed the same thing at the same moment; try again."
+
+
+class UnstorableValueError(AppError):
+    status, code, message = 422, "unstorable_value", "A value is too long or of a kind that cannot be stored."
+
+
+# What the database says, in terms of what the caller can do about it. The first that fits.
+_KNOWN: tuple[tuple[tuple[type[Exception], ...], type[AppError]], ...] = (
+    ((asyncpg.QueryCanceledError, TimeoutError), TimedOutError),
+    ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError), WriteConflictError),
+    ((asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError), UnstorableTextError),
+    ((ValidationError, asyncpg.StringDataRightTruncationError), UnstorableValueError),
+    (_OUTAGES, UnavailableError),
+)
 
 
 def _from_http(error: web.HTTPException) -> AppError:

@@ -1,7 +1,9 @@
 """The manifest of a feature: all that the rest of the system needs to know of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from aiohttp import web
 
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
@@ -22,3 +24,5 @@ class Feature:
     subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
     permissions: Sequence[Permission] = ()
+    pages: Callable[[web.Application], None] | None = None
+    """Adds routes outside `/api`."""

@@ -10,6 +10,7 @@ from prometheus_client import Histogram
 
 from scaicms.kit.ids import new_id
 from scaicms.web.errors import error_response, to_app_error
+from scaicms.web.ports import PRINCIPAL
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,7 +50,7 @@ def _account(request: web.Request, response: web.StreamResponse, seconds: float)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unmatched"
     _seconds.labels(request.method, route, response.status).observe(seconds)
-    principal = request.get("principal")
+    principal = request.get(PRINCIPAL)
     log.info(
         "request",
         method=request.method,

@@ -28,6 +28,8 @@ class SiteDirectory(Protocol):
     async def find(self, id_or_key: str) -> Site | None: ...
 
 
+PRINCIPAL = web.RequestKey("principal", Principal)
+RAW_BODY = web.RequestKey("raw_body", bytes)
 SERVICES = web.AppKey("services", Services)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 SITES = web.AppKey("sites", SiteDirectory)

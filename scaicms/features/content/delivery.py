@@ -9,8 +9,8 @@ import asyncpg
 from scaicms.features.content import permissions, render, repository
 from scaicms.features.content.errors import ItemNotFoundError
 from scaicms.features.content.filters import Bound, compile_filters, compile_sort
+from scaicms.features.content.locales import known_locale
 from scaicms.features.content.schemas import ListItems
-from scaicms.features.content.service import known_locale
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json

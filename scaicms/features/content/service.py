@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import drafts, permissions, render, repository
+from scaicms.features.content.delivery import DeliveryService, Document
 from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
@@ -15,6 +16,7 @@ from scaicms.features.content.events import (
     ContentUnpublished,
     ContentUpdated,
 )
+from scaicms.features.content.locales import known_locale
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
 from scaicms.features.content.texts import PublishedText, published_text
@@ -24,7 +26,7 @@ from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
-from scaicms.kit.errors import FieldError, InvalidError, PreconditionFailedError
+from scaicms.kit.errors import PreconditionFailedError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
@@ -43,6 +45,9 @@ class Written:
     @property
     def plan(self) -> PublishPlan:
         return PublishPlan(unpublished_targets=list(self.unpublished))
+
+
+__all__ = ["ContentService", "DeliveryService", "Document", "Written", "known_locale"]
 
 
 class ContentService(Service):
@@ -237,17 +242,6 @@ class ContentService(Service):
     async def _check(item: Item) -> None:
         await drafts.check_relations(item)
         await drafts.check_unique(item)
-
-
-def known_locale(site: Site, locale: str | None) -> str:
-    """`locale` if the site has it, the site's default if None is given."""
-    if locale is None:
-        return site.default_locale
-    if locale not in site.locales:
-        known = ", ".join(site.locales)
-        wrong = FieldError("/locale", "unknown_locale", f"The site has {known}.")
-        raise InvalidError(f"The site {site.key} has no locale {locale!r}.", errors=[wrong])
-    return locale
 
 
 async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.infra import db
+from scaicms.kit.ids import is_key
 
 
 async def list_types(site_id: UUID, *, limit: int, offset: int) -> tuple[list[ContentTypeRow], int]:
@@ -12,8 +13,15 @@ async def list_types(site_id: UUID, *, limit: int, offset: int) -> tuple[list[Co
 
 
 async def find(site_id: UUID, key: str, *, lock: bool = False) -> ContentTypeRow | None:
+    if not is_key(key):
+        return None
     query = ContentTypeRow.filter(site_id=site_id, key=key)
     return await (query.select_for_update() if lock else query).first()
+
+
+async def keys_with_addresses(site_id: UUID) -> list[str]:
+    rows = ContentTypeRow.filter(site_id=site_id, url_pattern__isnull=False).order_by("id")
+    return [str(key) for key in await rows.values_list("key", flat=True)]
 
 
 async def has_items(site_id: UUID, type_id: UUID) -> bool:

@@ -57,6 +57,11 @@ class ContentTypeService(Service):
             self._compiled[site_id, key] = compiled
         return compiled
 
+    async def with_addresses(self, site_id: UUID) -> list[CompiledType]:
+        """The types whose items have pages of their own, oldest first."""
+        keys = await repository.keys_with_addresses(site_id)
+        return [await self.compiled(site_id, key) for key in keys]
+
     async def list_types(
         self, principal: Principal, site: Site, *, limit: int, offset: int
     ) -> tuple[list[ContentTypeRow], int]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
 from scaicms.infra import db
-from scaicms.kit.ids import parse_id
+from scaicms.kit.ids import is_key, parse_id
 from scaicms.kit.principal import EVERYTHING, Grants
 
 
@@ -15,6 +15,8 @@ async def list_roles(*, limit: int, offset: int) -> tuple[list[RoleRow], int]:
 
 
 async def find(id_or_key: str, *, lock: bool = False) -> RoleRow | None:
+    if not is_key(id_or_key):
+        return None
     role_id = parse_id(id_or_key)
     query = RoleRow.filter(id=role_id) if role_id is not None else RoleRow.filter(key=id_or_key)
     return await (query.select_for_update() if lock else query).first()

@@ -5,10 +5,12 @@ from uuid import UUID
 
 from scaicms.features.sites.models import SiteDomainRow, SiteRow
 from scaicms.infra import db
-from scaicms.kit.ids import parse_id
+from scaicms.kit.ids import is_key, parse_id
 
 
 async def find(id_or_key: str, *, lock: bool = False) -> SiteRow | None:
+    if not is_key(id_or_key):
+        return None
     site_id = parse_id(id_or_key)
     query = SiteRow.filter(id=site_id) if site_id is not None else SiteRow.filter(key=id_or_key)
     return await (query.select_for_update() if lock else query).first()

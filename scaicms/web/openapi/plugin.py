@@ -15,7 +15,7 @@ class PydanticPlugin(BasePlugin):
     """Generates all schemas in one call, so that models of the same name never clash."""
 
     def __init__(self, models: Iterable[ModelAndMode]) -> None:
-        self._references, definitions = models_json_schema(sorted(set(models), key=_key), ref_template=REF_TEMPLATE)
+        self._references, definitions = models_json_schema(_ordered(models), ref_template=REF_TEMPLATE)
         self._definitions: dict[str, Any] = definitions.get("$defs", {})
 
     def init_spec(self, spec: APISpec) -> None:
@@ -28,6 +28,6 @@ class PydanticPlugin(BasePlugin):
         return dict(self._references[model, mode])
 
 
-def _key(entry: ModelAndMode) -> tuple[str, str, str]:
-    model, mode = entry
-    return model.__module__, model.__qualname__, mode
+def _ordered(models: Iterable[ModelAndMode]) -> list[Any]:
+    """Without repetitions and in an order of their own, so that the document is the same each time."""
+    return sorted(set(models), key=lambda entry: (entry[0].__module__, entry[0].__qualname__, entry[1]))

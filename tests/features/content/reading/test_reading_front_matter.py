@@ -87,9 +87,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("text", "line", "why"), BROKEN.values(), ids=BROKEN)
-def test_broken_front_matter_is_a_bad_row_with_its_line(
-    tmp_path: Path, text: str, line: int, why: str
-) -> None:
+def test_broken_front_matter_is_a_bad_row_with_its_line(tmp_path: Path, text: str, line: int, why: str) -> None:
     found = bad(tmp_path, text)
     assert (found.source, found.code) == ("post.md", "broken_front_matter")
     assert found.line == line, found
@@ -141,25 +139,17 @@ def test_what_json_has_another_form_for_takes_that_form(tmp_path: Path, yaml: st
         (b"one\ntwo\0\n", "nul_character", 2),
     ],
 )
-def test_other_encodings_and_binary_are_bad_rows(
-    tmp_path: Path, content: bytes, code: str, line: int
-) -> None:
+def test_other_encodings_and_binary_are_bad_rows(tmp_path: Path, content: bytes, code: str, line: int) -> None:
     found = bad(tmp_path, content)
     assert (found.code, found.line) == (code, line)
 
 
-LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(
-    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)
-)
-MERGES = "a0: &a0 {x: 1}\n" + "".join(
-    f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 10)
-)
+LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
+MERGES = "a0: &a0 {x: 1}\n" + "".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 10)}]}}\n" for n in range(1, 10))
 LONG = f"a: &a {'x' * 50_000}\nb: [{', '.join(['*a'] * 3000)}]\n"
 
 
-@pytest.mark.parametrize(
-    "yaml", [LAUGHS, MERGES, LONG, "a: &a [*a]\n", "a: " + "[" * 30_000 + "\n", "a: &b {c: *b}\n"]
-)
+@pytest.mark.parametrize("yaml", [LAUGHS, MERGES, LONG, "a: &a [*a]\n", "a: " + "[" * 30_000 + "\n", "a: &b {c: *b}\n"])
 def test_yaml_that_explodes_is_refused_at_once(tmp_path: Path, yaml: str) -> None:
     started = time.monotonic()
     assert bad(tmp_path, f"---\n{yaml}---\n").code == "front_matter_bomb"

@@ -133,10 +133,7 @@ def test_what_the_mapping_cannot_give_is_said_and_the_default_stays(tmp_path: Pa
 
 
 def test_a_record_is_mapped_by_paths_into_it(tmp_path: Path) -> None:
-    path = (
-        write_folder(tmp_path, {"a.ndjson": b'{"t": {"en": "Hi"}, "who": ["x", "y"], "locale": "en"}'})
-        / "a.ndjson"
-    )
+    path = write_folder(tmp_path, {"a.ndjson": b'{"t": {"en": "Hi"}, "who": ["x", "y"], "locale": "en"}'}) / "a.ndjson"
     (found,) = open_source(path)
     assert isinstance(found, Row)
     mapped = apply_mapping(found, FIELDS, Mapping.model_validate({"title": "t.en", "summary": "who.1"}))

@@ -42,9 +42,7 @@ def test_each_line_of_ndjson_is_a_row_with_source_key_and_slug(tmp_path: Path) -
 def test_the_key_of_a_record_stays_when_lines_are_added_before_it(tmp_path: Path) -> None:
     before = read(tmp_path, "a.jsonl", b'{"id": 1}\n{"n": 5}\n')
     after = read(tmp_path, "a.jsonl", b'{"id": 0}\n{"id": 1}\n{"n": 5}\n')
-    assert [row.key for row in before if isinstance(row, Row)] == [
-        row.key for row in after[1:] if isinstance(row, Row)
-    ]
+    assert [row.key for row in before if isinstance(row, Row)] == [row.key for row in after[1:] if isinstance(row, Row)]
 
 
 def test_bad_lines_of_ndjson_are_bad_rows_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -121,9 +119,7 @@ def test_a_csv_without_a_usable_header_is_refused(tmp_path: Path, header: bytes)
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from(["a.ndjson", "a.csv"]), st.lists(st.binary(max_size=30), max_size=10))
-def test_count_is_what_reading_gives(
-    tmp_path_factory: pytest.TempPathFactory, name: str, lines: list[bytes]
-) -> None:
+def test_count_is_what_reading_gives(tmp_path_factory: pytest.TempPathFactory, name: str, lines: list[bytes]) -> None:
     content = b'id,"x"\n' + b"\n".join(lines)
     path = write_folder(tmp_path_factory.mktemp("count"), {name: content}) / name
     assert count(path) == len(list(open_source(path)))

@@ -1,0 +1,1 @@
+"""The public site: published content as pages."""
