@@ -1,7 +1,8 @@
 """`scaicms serve`: the web tier, one process or many under gunicorn."""
 
 import os
-import tempfile
+import shutil
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from scaicms.settings import Settings, get_settings
 # Request lines beyond our own limit of 8 KiB a query still reach our own answer, in JSON.
 LINE_BYTES = 16 * 1024
 KEEPALIVE_SECONDS = 75.0
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(
@@ -70,17 +72,28 @@ class _Processes(BaseApplication):  # type: ignore[misc]  # gunicorn has no type
 
 
 def _serve_many(settings: Settings, host: str, port: int, processes: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="scaicms-metrics-") as folder:
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder)
-        options = {
-            "bind": f"{host}:{port}",
-            "workers": processes,
-            "worker_class": f"{GunicornUVLoopWebWorker.__module__}.{GunicornUVLoopWebWorker.__qualname__}",
-            "graceful_timeout": settings.drain_seconds,
-            "timeout": 60,
-            "keepalive": int(KEEPALIVE_SECONDS),
-            "accesslog": None,
-            "proc_name": "scaicms",
-            "limit_request_line": 0,
-        }
-        _Processes(settings, options).run()
+    _share_metrics(settings)
+    options = {
+        "bind": f"{host}:{port}",
+        "workers": processes,
+        "worker_class": f"{GunicornUVLoopWebWorker.__module__}.{GunicornUVLoopWebWorker.__qualname__}",
+        "graceful_timeout": settings.drain_seconds,
+        "timeout": 60,
+        "keepalive": int(KEEPALIVE_SECONDS),
+        "accesslog": None,
+        "proc_name": "scaicms",
+        "limit_request_line": 0,
+    }
+    _Processes(settings, options).run()
+
+
+def _share_metrics(settings: Settings) -> None:
+    """Give all processes one folder for their metrics. The client library looks for it when it is imported, which
+    has happened by now: begin anew with it in the environment."""
+    if METRICS_FOLDER in os.environ:
+        return
+    folder = settings.home / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "scaicms", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, METRICS_FOLDER: str(folder.resolve())})  # noqa: S606 - ourselves

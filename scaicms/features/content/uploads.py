@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from scaicms.infra.storage import Storage
@@ -76,7 +77,7 @@ async def _receive(
                 await _store(part, storage, upload, limit=limit, idle_seconds=idle_seconds)
             else:
                 upload.values[name] = await _text(part, idle_seconds)
-    except (ValueError, AssertionError) as error:
+    except (ValueError, AssertionError, HttpProcessingError) as error:
         raise BadRequestError(f"The multipart body cannot be read: {error}.", code="invalid_multipart") from None
     if not upload.key:
         raise _wrong("file", "required", "There is no part named file.")

@@ -38,8 +38,6 @@ def _is_looser(name: str, old: Any, new: Any) -> bool:
         return new is None or (old is not None and new < old)
     if name in _LOOSER_IF_MORE:
         return new is None or (old is not None and new > old)
-    if name == "pattern":
-        return new is None
-    if name == "options":
-        return old is not None and new is not None and set(old) <= set(new)
-    return False
+    if name == "options" and old is not None and new is not None:
+        return set(old) <= set(new)
+    return name == "pattern" and new is None

@@ -96,8 +96,7 @@ class _HtmlCache:
         if known is not None:
             return known
         texts = (item["data"].get(f.key) for f in content_type.fields.values() if f.type == "markdown")
-        # The Markdown renderer has sanitised this.
-        html = Markup("\n".join(markdown.to_html(text) for text in texts if text))  # noqa: S704
+        html = Markup("\n".join(markdown.to_html(text) for text in texts if text))  # noqa: S704 - to_html has sanitised it
         self._kept[etag] = html
         self._size += len(html)
         while self._size > MAX_CACHED_CHARACTERS:

@@ -58,7 +58,7 @@ _doorbell: Doorbell | None = None
 
 def install(doorbell: Doorbell | None) -> None:
     """Set the doorbell of this process; None for a process that only writes rows (the sweeper will ring)."""
-    global _doorbell
+    global _doorbell  # noqa: PLW0603 - one a process, set at start-up as the database is
     _doorbell = doorbell
 
 

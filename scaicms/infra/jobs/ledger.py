@@ -127,7 +127,7 @@ def backoff_seconds(attempts: int) -> float:
     https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     """
     bound = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0 ** min(attempts, 20))
-    return random.uniform(0, bound)
+    return random.uniform(0, bound)  # noqa: S311 - spreading load, not keeping a secret
 
 
 async def fail(claim: Claim, error: str, *, permanent: bool, retry_after: float | None = None) -> str:

@@ -37,8 +37,10 @@ _RECENT = f"""
 SELECT queue,
        count(*) FILTER (WHERE state = 'done') / {WINDOW_MINUTES}.0 AS finished_per_minute,
        count(*) FILTER (WHERE state IN ('dead', 'quarantined')) / {WINDOW_MINUTES}.0 AS failed_per_minute,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM started_at - greatest(run_at, created_at)) * 1000) AS wait_ms,
-       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at) * 1000) AS run_ms
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+           ORDER BY extract(epoch FROM started_at - greatest(run_at, created_at)) * 1000) AS wait_ms,
+       percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
+           ORDER BY extract(epoch FROM finished_at - started_at) * 1000) AS run_ms
 FROM jobs
 WHERE finished_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
 """
@@ -48,8 +50,8 @@ SELECT queue, count(*) / {WINDOW_MINUTES}.0 AS enqueued_per_minute FROM jobs
 WHERE created_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
 """
 
-JOB_COLUMNS = f"""id, queue, name, {SHOWN_STATE} AS state, site_id, priority, attempts, max_attempts, lost_leases, run_at,
-    lease_until, worker, progress, result, last_error, created_at, started_at, finished_at"""
+JOB_COLUMNS = f"""id, queue, name, {SHOWN_STATE} AS state, site_id, priority, attempts, max_attempts, lost_leases,
+    run_at, lease_until, worker, progress, result, last_error, created_at, started_at, finished_at"""
 
 
 async def queue_figures(redis: ArqRedis, site_id: UUID | None) -> list[dict[str, Any]]:

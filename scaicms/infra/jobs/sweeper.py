@@ -41,6 +41,11 @@ ORDER BY priority DESC, run_at LIMIT {BATCH}
 FOR UPDATE SKIP LOCKED
 """
 
+_RING = """
+UPDATE jobs SET rings = rings + 1, lost_leases = lost_leases + (lease_until IS NOT NULL)::int, lease_until = NULL
+WHERE id = ANY($1)
+"""
+
 
 async def sweep(redis: ArqRedis) -> int:
     """One round. The number of doorbells that had to be rung again."""
@@ -61,7 +66,7 @@ async def sweep(redis: ArqRedis) -> int:
             answers = await pipe.execute()
         missing = [row for row, answer in zip(rows, answers, strict=True) if row["lost"] or answer is None]
         if missing:
-            await db.execute("UPDATE jobs SET rings = rings + 1 WHERE id = ANY($1)", [row["id"] for row in missing])
+            await db.execute(_RING, [row["id"] for row in missing])
     await _ring(redis, [(row["queue"], row["rings"] + 1, row["id"]) for row in missing])
     return len(missing)
 

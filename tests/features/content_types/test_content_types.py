@@ -63,7 +63,9 @@ async def test_harmless_changes_apply_at_once_and_others_need_a_plan(articles):
         answer = await articles.patch("/content-types/article", {"fields": unsafe})
         assert (answer.status, answer.code) == (409, "plan_required")
     tighter = [{**fields[0], "max_length": 10}, *fields[1:]]
-    assert "max_length" in (await articles.patch("/content-types/article", {"fields": tighter})).json["detail"]["message"]
+    assert (
+        "max_length" in (await articles.patch("/content-types/article", {"fields": tighter})).json["detail"]["message"]
+    )
     looser = [{**fields[0], "max_length": 300, "required": False}, *fields[1:]]
     assert (await articles.patch("/content-types/article", {"fields": looser})).status == 200
 

@@ -1,0 +1,101 @@
+"""The rules of the house that import-linter cannot see (docs/architecture.md)."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "scaicms").rglob("*.py")) + sorted((ROOT / "workers").rglob("*.py"))
+FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if (path / "feature.py").exists())
+DOORS = {"service", "events", "schemas", "errors", "permissions"}
+# What a feature may have beside the files that every feature has, and why.
+OWN_FILES = {
+    "auth": {"authenticator", "limits", "tokens"},
+    "content": {
+        "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
+        "records", "render", "texts", "uploads",
+    },
+    "content_types": {"changes", "compile", "fields"},
+    "search": {"queues"},
+    "template_packs": {"site", "starter"},
+}  # fmt: skip
+COMMON_FILES = DOORS | {"__init__", "feature", "routes", "repository", "models", "jobs", "tasks", "subscribers"}
+# Imported from lower features beside their doors: rows that authentication reads on the way to a principal.
+ROWS = {("auth", "scaicms.features.users.models"), ("auth", "scaicms.features.api_keys.models")}
+GENERATED = {"scaicms/migrations/0001_initial.py"}
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda path: path.name)
+def test_features_enter_each_other_by_their_doors(feature):
+    for path in feature.rglob("*.py"):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scaicms.features."):
+                parts = node.module.split(".")
+                other, names = parts[2], parts[3:4] or [alias.name for alias in node.names]
+                if other != feature.name and (feature.name, node.module) not in ROWS:
+                    assert set(names) <= DOORS, f"{relative(path)} imports {node.module}"
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda path: path.name)
+def test_feature_folders_are_shaped_alike(feature):
+    found = {path.stem for path in feature.iterdir() if path.name != "__pycache__"}
+    assert found - COMMON_FILES == OWN_FILES.get(feature.name, set())
+
+
+def test_imports_stand_at_the_top():
+    for path in SOURCES:
+        for function in ast.walk(tree(path)):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                inner = [n for n in ast.walk(function) if isinstance(n, ast.Import | ast.ImportFrom)]
+                assert not inner, f"{relative(path)}: {function.name} imports inside"
+
+
+def test_files_and_functions_stay_small():
+    for path in SOURCES:
+        if relative(path) in GENERATED:
+            continue
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, relative(path)
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                assert lines <= 40, f"{relative(path)}: {node.name} has {lines} lines"
+
+
+def test_every_module_says_what_it_is():
+    for path in SOURCES:
+        if relative(path) not in GENERATED:
+            assert ast.get_docstring(tree(path)), relative(path)
+
+
+def test_every_ignore_has_its_reason():
+    pattern = re.compile(r"# (type: ignore\[[\w, -]+\]|noqa: [A-Z0-9, ]+)(.*)")
+    for path in SOURCES:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            found = pattern.search(line)
+            if found:
+                assert len(found[2].strip(" -#")) > 10, f"{relative(path)}:{number}"
+
+
+def test_nothing_tracked_names_a_registry_or_a_home():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    forbidden = re.compile(
+        "|".join(["pypi" + r"\.org", "pythonhosted" + r"\.org", "registry" + r"\.npmjs", "/ro" + "ot/"])
+    )
+    for name in listed.stdout.split():
+        path = ROOT / name
+        if path.is_file() and path.suffix not in {".js", ".css", ".png"}:
+            found = forbidden.search(path.read_text(encoding="utf-8", errors="ignore"))
+            assert found is None, f"{name}: {found}"

@@ -1,0 +1,187 @@
+"""The commands as people run them: real processes, a fresh home, the README's own lines."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery"
+SCAICMS = [sys.executable, "-m", "scaicms"]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Running:
+    """A `scaicms dev` and what to ask it."""
+
+    def __init__(self, home):
+        self.port, self.home = free_port(), home
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("SCAICMS_", "DATABASE_", "REDIS_"))}
+        self.env = {
+            **kept,
+            "SCAICMS_HOME": str(home),
+            "SCAICMS_PORT": str(self.port),
+            "SCAICMS_ADMIN_PASSWORD": PASSWORD,
+        }
+        self.log = (home.parent / f"{home.name}.log").open("wb")
+        self.process = subprocess.Popen(
+            [*SCAICMS, "dev", "--no-reload"], env=self.env, stdout=self.log, stderr=self.log, cwd=ROOT
+        )
+        self.token = None
+
+    @property
+    def base(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(self, path, body=None, headers=None):
+        request = urllib.request.Request(f"{self.base}{path}", data=body, headers=dict(headers or {}))
+        request.add_header("X-Site-ID", "demo")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if body is not None and "Content-Type" not in request.headers:
+            request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=20) as response:
+            return json.load(response)
+
+    def until(self, condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                if condition():
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < deadline, Path(self.log.name).read_text(errors="replace")[-3000:]
+            time.sleep(0.2)
+
+    def ready(self):
+        # The administrator and the demo site are made while the web tier comes up.
+        self.until(lambda: b"Ready in" in Path(self.log.name).read_bytes())
+        body = json.dumps({"email": "admin@example.com", "password": PASSWORD}).encode()
+        self.token = self.ask("/api/v1/auth/login", body)["access_token"]
+
+    def children(self, word):
+        return [p for p in psutil.Process(self.process.pid).children() if word in p.cmdline()]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait(40)
+        self.log.close()
+
+
+@pytest.fixture
+def dev(tmp_path):
+    running = Running(tmp_path / "home")
+    try:
+        running.ready()
+        yield running
+    finally:
+        running.stop()
+
+
+def posts(folder, number):
+    folder.mkdir()
+    for n in range(number):
+        (folder / f"post-{n}.md").write_text(f"---\ntitle: Post {n}\n---\n\nWord{n} and marmalade.\n", encoding="utf-8")
+    return folder
+
+
+def run(dev, *arguments):
+    return subprocess.run([*SCAICMS, *arguments], env=dev.env, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def test_the_readme_tour_works_and_everything_stops(dev):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tour = re.search(r"<!-- tour.*?-->\n```sh\n(.*?)```", text, re.S)[1]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", tour], env=dev.env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Hello from curl" in done.stdout
+    assert "An okapi" in done.stdout
+    assert '"redis_depth"' in done.stdout
+    children = psutil.Process(dev.process.pid).children(recursive=True)
+    assert len(children) >= 4
+    dev.stop()
+    assert dev.process.returncode == 0
+    assert psutil.wait_procs(children, 10)[1] == []
+
+
+def test_import_and_the_other_commands(dev, tmp_path):
+    folder = posts(tmp_path / "posts", 40)
+    (folder / "bad.md").write_text("---\n: :\n---\n", encoding="utf-8")
+    first = run(dev, "import", str(folder), "--type", "post", "--site", "demo")
+    assert first.returncode == 1
+    assert "40 created" in first.stdout
+    assert "bad.md:" in first.stdout
+    (folder / "bad.md").unlink()
+    again = run(dev, "import", str(folder), "--type", "post", "--site", "demo")
+    assert (again.returncode, "40 unchanged" in again.stdout) == (0, True)
+    dev.until(lambda: dev.ask("/api/v1/search?q=marmalade")["total"] == 40)
+    assert run(dev, "import", str(folder), "--type", "nothing", "--site", "demo").returncode == 1
+    assert run(dev, "import", str(folder), "--type", "post", "--site", "nothing").returncode == 2
+    assert run(dev, "import", str(folder), "--type", "post", "--site", "demo", "--mapping", "[]").returncode == 2
+    assert "Nothing to apply" in run(dev, "migrate").stdout
+    assert run(dev, "migrate", "--check").returncode == 0
+    assert run(dev, "user", "create-admin", "second@example.com").returncode == 0
+    assert run(dev, "user", "create-admin", "second@example.com").returncode == 1
+    assert json.loads(run(dev, "openapi").stdout)["openapi"] == "3.1.0"
+    assert run(dev, "worker", "nothing").returncode == 2
+    assert run(dev, "--version").stdout.strip()
+    second = subprocess.run(
+        [*SCAICMS, "dev"],
+        env={**dev.env, "SCAICMS_PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "Another `scaicms dev`" in second.stdout
+
+
+def test_several_web_processes_share_a_port_and_drain(dev):
+    port = free_port()
+    serving = subprocess.Popen([*SCAICMS, "serve", "--processes", "2", "--port", str(port)], env=dev.env, cwd=ROOT)
+    try:
+        url = f"http://127.0.0.1:{port}/readyz"
+        dev.until(lambda: urllib.request.urlopen(url, timeout=2).status == 200)
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+        assert b"scaicms_http_seconds" in metrics
+        assert len(psutil.Process(serving.pid).children()) == 2
+    finally:
+        serving.terminate()
+        assert serving.wait(40) == 0
+
+
+def test_production_refuses_to_start_unsafe():
+    env = {"PATH": os.environ["PATH"], "SCAICMS_SECRET": "short"}
+    done = subprocess.run([*SCAICMS, "serve"], env=env, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "SCAICMS_SECRET must have at least 32 bytes" in done.stderr
+    assert "DATABASE_URL is not set" in done.stderr
+
+
+def test_a_new_feature_can_be_made_anywhere(tmp_path):
+    made = subprocess.run(
+        [*SCAICMS, "new-feature", "link_lists", "--folder", str(tmp_path)], capture_output=True, check=False
+    )
+    assert made.returncode == 0
+    for file in (tmp_path / "link_lists").glob("*.py"):
+        compile(file.read_text(encoding="utf-8"), str(file), "exec")
+    again = [*SCAICMS, "new-feature", "link_lists", "--folder", str(tmp_path)]
+    assert subprocess.run(again, capture_output=True, check=False).returncode == 2

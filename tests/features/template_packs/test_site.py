@@ -1,0 +1,53 @@
+"""The public site, as a visitor's browser sees it."""
+
+import asyncio
+import secrets
+
+
+async def opened(articles, admin):
+    host, role = f"{secrets.token_hex(4)}.localhost", f"r{secrets.token_hex(4)}"
+    await admin.post("/roles", {"key": role, "name": "R"})
+    await admin.put(f"/roles/{role}/permissions", [{"permission": "content:read"}])
+    path = f"/sites/{articles.site}"
+    await articles.patch(path, {"settings": {"public_role": role, "title": "My site"}})
+    await articles.post(f"{path}/domains", {"host": host})
+    await asyncio.sleep(0.1)
+    return host
+
+
+async def page(client, host, path="/"):
+    response = await client.get(path, headers={"Host": host})
+    return response.status, await response.text(), response.headers
+
+
+async def test_published_items_have_pages_and_drafts_have_none(articles, admin, client):
+    host = await opened(articles, admin)
+    body = "Some **bold** words.\n\n<script>alert(1)</script>\n\n```python\nprint(1)\n```\n[x](javascript:alert(1))"
+    await articles.post("/content", {"type": "article", "data": {"title": "A & B", "body": body}, "publish": True})
+    await articles.post("/content", {"type": "article", "data": {"title": "Draft"}})
+    status, text, headers = await page(client, host)
+    assert (status, "My site" in text, "A &amp; B" in text, "Draft" in text) == (200, True, True, False)
+    status, text, headers = await page(client, host, "/articles/a-b")
+    assert status == 200
+    assert "<strong>bold</strong>" in text
+    assert "<script" not in text
+    assert 'href="javascript' not in text
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert (await page(client, host, "/articles/draft"))[0] == 404
+    assert (await page(client, host, "/articles/nothing"))[0] == 404
+    assert (await page(client, host, "/elsewhere"))[0] == 404
+    assert (await page(client, host, "/?page=2"))[0] == 404
+    assert (await page(client, host, "/?page=x"))[0] == 400
+
+
+async def test_an_unknown_host_says_what_this_is(client):
+    status, text, _ = await page(client, "unknown.example")
+    assert (status, "This is scaiCMS" in text) == (200, True)
+
+
+async def test_a_closed_site_shows_nothing(articles, client):
+    host = f"{secrets.token_hex(4)}.localhost"
+    await articles.post(f"/sites/{articles.site}/domains", {"host": host})
+    await articles.post("/content", {"type": "article", "data": {"title": "Hidden"}, "publish": True})
+    status, text, _ = await page(client, host)
+    assert (status, "Hidden" in text) == (404, False)

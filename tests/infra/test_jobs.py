@@ -1,0 +1,289 @@
+"""The ledger: leases, fences, retries, coalescing; what survives when workers and Redis do not."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from scaicms.infra import db
+from scaicms.infra.jobs import (
+    Job,
+    JobCancelledError,
+    JobPayload,
+    JobYieldError,
+    PermanentJobError,
+    StaleLeaseError,
+    TransientJobError,
+    enqueue,
+    ledger,
+)
+from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.doorbell import arq_queue, message_id
+from scaicms.infra.jobs.runner import Runner
+from scaicms.infra.jobs.sweeper import sweep
+from scaicms.infra.jobs.worker import LedgerWorker
+from scaicms.kit.clock import utcnow
+from scaicms.kit.errors import NotFoundError
+
+
+class Payload(JobPayload):
+    number: int = 0
+
+
+JOB = Job("tests.job", "media", Payload, max_attempts=2)
+LOOSE = Job("tests.loose", "media", Payload, atomic=False)
+
+
+def runner_of(services, handler, job=JOB):
+    return Runner([Task(job, handler)], services, "tester")
+
+
+async def add(job=JOB, **given) -> UUID:
+    async with db.transaction():
+        return await enqueue(job.request(Payload(), site_id=None, **given))
+
+
+async def row(job_id):
+    return await db.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
+
+
+async def age(job_id, seconds=60):
+    """Let the lease have run out and the job be due for a while."""
+    await db.execute(
+        """UPDATE jobs SET run_at = now() - $2 * interval '1 second',
+           lease_until = lease_until - $2 * interval '1 second' WHERE id = $1""",
+        job_id,
+        seconds,
+    )
+
+
+async def nothing(payload, job):
+    """A handler that is done at once."""
+
+
+async def test_a_job_is_done_once_however_often_the_bell_rings(services):
+    calls = []
+
+    async def handler(payload, job):
+        calls.append(job.id)
+        await asyncio.sleep(0.05)
+
+    runner, job_id = runner_of(services, handler), await add()
+    answers = await asyncio.gather(*(runner.run(job_id) for _ in range(5)))
+    assert (sorted(answers), calls) == ([False] * 4 + [True], [job_id])
+    assert await runner.run(job_id) is False
+    assert (await row(job_id))["state"] == "done"
+
+
+async def test_a_rolled_back_transaction_leaves_no_job(services):
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction():
+            job_id = await enqueue(JOB.request(Payload(), site_id=None))
+            raise ZeroDivisionError
+    assert await row(job_id) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (TransientJobError("later"), "pending"),
+        (ConnectionError("gone"), "pending"),
+        (ValueError("bug"), "pending"),
+        (PermanentJobError("never"), "dead"),
+        (NotFoundError(), "dead"),
+        (JobCancelledError(), "cancelled"),
+    ],
+)
+async def test_failures_are_classified(services, error, state):
+    async def handler(payload, job):
+        raise error
+
+    job_id = await add()
+    await runner_of(services, handler).run(job_id)
+    found = await row(job_id)
+    assert found["state"] == state
+    assert found["lease_until"] is None
+    assert found["attempts"] == (0 if state == "cancelled" else 1)
+
+
+async def test_the_last_attempt_is_dead_and_says_why(services):
+    async def handler(payload, job):
+        raise TransientJobError("still broken", retry_after=0)
+
+    runner, job_id = runner_of(services, handler), await add()
+    await runner.run(job_id)
+    await age(job_id)
+    await runner.run(job_id)
+    found = await row(job_id)
+    assert (found["state"], found["attempts"]) == ("dead", 2)
+    assert "still broken" in found["last_error"]
+
+
+async def test_a_failed_atomic_job_leaves_no_effect(services):
+    async def handler(payload, job):
+        await db.execute("CREATE TABLE tests_effect (x int)")
+        raise ValueError("after the effect")
+
+    await runner_of(services, handler).run(await add())
+    assert await db.fetchval("SELECT to_regclass('tests_effect')") is None
+
+
+async def test_who_lost_the_lease_cannot_finish_nor_leave_an_effect(services):
+    async def handler(payload, job):
+        await db.execute("CREATE TABLE tests_stale (x int)")
+        await asyncio.shield(asyncio.create_task(steal(job.id)))
+
+    async def steal(job_id):
+        """Another worker, on another connection: the effect's transaction has not touched the row yet."""
+        async with services.resources.reads.acquire() as connection:
+            await connection.execute("SET default_transaction_read_only = off")
+            await connection.execute("UPDATE jobs SET fence = fence + 1 WHERE id = $1", job_id)
+            await connection.execute("SET default_transaction_read_only = on")
+
+    job_id = await add()
+    await runner_of(services, handler).run(job_id)
+    assert (await row(job_id))["state"] == "pending"
+    assert await db.fetchval("SELECT to_regclass('tests_stale')") is None
+
+
+async def test_checkpoints_keep_progress_and_refuse_the_stale(services):
+    seen = []
+
+    async def handler(payload, job):
+        seen.append(job.progress)
+        async with db.transaction():
+            await job.checkpoint({"done": len(seen)})
+        if len(seen) == 1:
+            raise JobYieldError
+        await db.execute("UPDATE jobs SET fence = fence + 1 WHERE id = $1", job.id)
+        with pytest.raises(StaleLeaseError):
+            await job.checkpoint({"done": 99})
+
+    runner, job_id = runner_of(services, handler, LOOSE), await add(LOOSE)
+    await runner.run(job_id)
+    found = await row(job_id)
+    assert (found["state"], found["attempts"], found["lease_until"]) == ("pending", 0, None)
+    await runner.run(job_id)
+    assert seen == [None, {"done": 1}]
+
+
+async def test_a_cancelled_worker_hands_its_job_back_uncharged(services):
+    async def handler(payload, job):
+        await asyncio.sleep(60)
+
+    job_id = await add()
+    task = asyncio.create_task(runner_of(services, handler).run(job_id))
+    await asyncio.sleep(0.1)
+    assert (await row(job_id))["lease_until"] is not None
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    found = await row(job_id)
+    assert (found["state"], found["attempts"], found["lease_until"]) == ("pending", 0, None)
+
+
+async def test_an_unknown_job_stays_pending(services):
+    job_id = await add(Job("tests.newer", "media", Payload))
+    assert await runner_of(services, nothing).run(job_id) is False
+    assert (await row(job_id))["state"] == "pending"
+
+
+async def test_a_deferred_job_waits_and_a_payload_that_does_not_fit_is_dead(services):
+    runner = runner_of(services, nothing)
+    deferred = await add(run_at=utcnow() + timedelta(hours=1))
+    assert await runner.run(deferred) is False
+    odd = await add()
+    await db.execute("""UPDATE jobs SET payload = '{"other": 1}' WHERE id = $1""", odd)
+    await runner.run(odd)
+    assert (await row(odd))["state"] == "dead"
+
+
+async def test_equal_requests_coalesce_until_a_worker_begins(services):
+    first, second = await add(dedupe_key="k1"), await add(dedupe_key="k1")
+    assert first == second
+    await ledger.claim(first, worker="w", names=[JOB.name])
+    assert await add(dedupe_key="k1") != first
+
+
+async def test_a_change_made_while_its_twin_waits_is_seen_by_the_run(services):
+    """The claim waits for the transaction that coalesced: the run must see what that one wrote."""
+    job_id = await add(dedupe_key="k2")
+    order = []
+
+    async def change():
+        async with db.transaction():
+            await enqueue(JOB.request(Payload(number=7), site_id=None, dedupe_key="k2"))
+            await asyncio.sleep(0.2)
+            order.append("committed")
+
+    async def handler(payload, job):
+        order.append(payload.number)
+
+    changing = asyncio.create_task(change())
+    await asyncio.sleep(0.05)
+    await runner_of(services, handler).run(job_id)
+    await changing
+    assert order == ["committed", 7]
+
+
+async def test_the_sweeper_rings_for_what_redis_forgot(services):
+    redis = services.resources.redis
+    job_id = await add()
+    assert await redis.zscore(arq_queue("media"), message_id(job_id, 0)) is not None
+    await redis.flushall()
+    await age(job_id)
+    while await sweep(redis):
+        pass
+    assert await redis.zscore(arq_queue("media"), message_id(job_id, 1)) is not None
+    assert await sweep(redis) == 0
+
+
+async def test_the_sweeper_takes_over_from_the_dead_and_sets_killers_aside(services):
+    redis, job_id = services.resources.redis, await add()
+    for lost in range(3):
+        assert await ledger.claim(job_id, worker="doomed", names=[JOB.name]) is not None, lost
+        await age(job_id)
+        while await sweep(redis):
+            pass
+    found = await row(job_id)
+    assert (found["state"], found["lost_leases"]) == ("quarantined", 3)
+
+
+async def test_workers_do_due_jobs_while_redis_is_away(services):
+    """ARQ's worker over a Redis that refuses everything claims from PostgreSQL."""
+    done, job = [], Job("tests.away", "media", Payload)
+
+    async def handler(payload, job):
+        done.append(job.id)
+
+    job_id = await add(job)
+    redis = services.resources.redis.__class__(host="127.0.0.1", port=1, socket_connect_timeout=0.1)
+    worker = LedgerWorker("media", runner_of(services, handler, job), redis, concurrency=5, drain_seconds=1)
+    await worker._poll_iteration()
+    assert job_id in done
+
+
+async def test_a_worker_answers_the_bell_through_arq(services):
+    done = asyncio.Event()
+
+    async def handler(payload, job):
+        done.set()
+
+    worker = LedgerWorker(
+        "media", runner_of(services, handler), services.resources.redis, concurrency=5, drain_seconds=1
+    )
+    running = asyncio.create_task(worker.async_run())
+    job_id = await add()
+    await asyncio.wait_for(done.wait(), 5)
+    for _ in range(50):
+        if (await row(job_id))["state"] == "done":
+            break
+        await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert (await row(job_id))["state"] == "done"
+
+
+def test_backoff_grows_and_is_bounded():
+    assert max(ledger.backoff_seconds(0) for _ in range(200)) <= ledger.BACKOFF_BASE_SECONDS
+    assert max(ledger.backoff_seconds(50) for _ in range(200)) <= ledger.BACKOFF_CAP_SECONDS
