@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -55,6 +56,11 @@ def _dumps(event: Any, default: Any = None, **_: Any) -> str:
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in event:
-        if _SECRET_NAME.search(key):
+        if _is_secret(key):
             event[key] = REDACTED
     return event
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET_NAME.search(key) is not None

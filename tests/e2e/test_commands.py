@@ -52,7 +52,7 @@ class Running:
         request.add_header("X-Site-ID", "demo")
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
-        if body is not None and "Content-Type" not in request.headers:
+        if body is not None and not request.has_header("Content-type"):
             request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, timeout=20) as response:
             return json.load(response)
@@ -168,8 +168,8 @@ def test_several_web_processes_share_a_port_and_drain(dev):
         assert serving.wait(40) == 0
 
 
-def test_production_refuses_to_start_unsafe():
-    env = {"PATH": os.environ["PATH"], "SCAICMS_SECRET": "short"}
+def test_production_refuses_to_start_unsafe(tmp_path):
+    env = {"PATH": os.environ["PATH"], "SCAICMS_SECRET": "short", "SCAICMS_HOME": str(tmp_path)}
     done = subprocess.run([*SCAICMS, "serve"], env=env, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 1
     assert "SCAICMS_SECRET must have at least 32 bytes" in done.stderr

@@ -42,7 +42,7 @@ class Authenticator(Service):
         self._keys = services.get(ApiKeyService)
         self._secret = services.resources.settings.secret.get_secret_value()
         self._kept: OrderedDict[tuple[bytes, UUID | None], _Kept] = OrderedDict()
-        self._public: dict[tuple[UUID, str], frozenset[str]] = {}
+        self._public: dict[tuple[UUID, str], Principal] = {}
         self._generation = 0
         services.resources.notices.subscribe(AUTHORITY, self._forget)
 
@@ -127,13 +127,15 @@ class Authenticator(Service):
         if site is None:
             return ANONYMOUS
         place = (site.id, site.public_role)
-        granted = self._public.get(place)
-        if granted is None:
-            generation = self._generation
-            granted = await self._roles.grants_of_role(site.public_role)
-            if generation == self._generation:
-                self._public[place] = granted
-        return replace(ANONYMOUS, grants=Grants(by_site={site.id: granted}))
+        known = self._public.get(place)
+        if known is not None:
+            return known
+        generation = self._generation
+        granted = await self._roles.grants_of_role(site.public_role)
+        reader = replace(ANONYMOUS, grants=Grants(by_site={site.id: granted}))
+        if generation == self._generation:
+            self._public[place] = reader
+        return reader
 
     def _forget(self, subject: str | None) -> None:
         self._generation += 1
