@@ -96,4 +96,4 @@ def _share_metrics(settings: Settings) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [sys.executable, "-m", "scaicms", *sys.argv[1:]]
-    os.execve(sys.executable, command, {**os.environ, METRICS_FOLDER: str(folder.resolve())})  # noqa: S606 - ourselves
+    os.execve(sys.executable, command, {**os.environ, METRICS_FOLDER: str(folder.resolve())})  # noqa: S606 - this program itself
