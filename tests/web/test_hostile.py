@@ -87,7 +87,10 @@ async def test_a_closed_site_asks_strangers_to_log_in(articles, user):
     assert (await (await user()).at(articles.site).get("/content?type=article")).code == "site_forbidden"
 
 
-@pytest.mark.parametrize("path", ["/content/abc", "/content/019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6071", "/content/%00", "/nothing", "/content/../.."])
+@pytest.mark.parametrize(
+    "path",
+    ["/content/abc", "/content/019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6071", "/content/%00", "/nothing", "/content/../.."],
+)
 async def test_what_is_not_there_is_404(articles, path):
     answer = await articles.get(path)
     assert answer.status == 404
