@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,11 +18,58 @@ _SECRET_NAME = re.compile(r"password|secret|token|authorization|api_key|cookie",
 REDACTED = "[redacted]"
 
 
+request_id: ContextVar[str | None] = ContextVar("scaicms_request_id", default=None)
+"""The request that this task answers; every line says it."""
+
+
+class AccessLog:
+    """One line a request. JSON lines are written directly: a tenth of what structlog's chain costs, and the fields
+    are fixed, so that there is nothing to redact."""
+
+    def __init__(self) -> None:
+        self._write: Callable[[dict[str, Any]], object] = _to_structlog
+
+    def configure(self, settings: Settings) -> None:
+        if settings.log_level in ("warning", "error"):
+            self._write = _to_nowhere
+        elif settings.log_format == "json":
+            self._write = _to_json_line
+        else:
+            self._write = _to_structlog
+
+    def __call__(self, fields: dict[str, Any]) -> None:
+        self._write(fields)
+
+
+def _to_structlog(fields: dict[str, Any]) -> None:
+    structlog.get_logger("scaicms.access").info("request", **fields)
+
+
+def _to_json_line(fields: dict[str, Any]) -> None:
+    line = {
+        "event": "request",
+        "level": "info",
+        "timestamp": datetime.now(UTC),
+        "request_id": request_id.get(),
+        **fields,
+    }
+    sys.stderr.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+    sys.stderr.buffer.flush()
+
+
+def _to_nowhere(_: dict[str, Any]) -> None:
+    """Below the level that is logged."""
+
+
+log_access = AccessLog()
+
+
 def configure_logs(settings: Settings) -> None:
     """Set up structlog and let the standard library's loggers write through it."""
+    log_access.configure(settings)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _redact,
@@ -58,6 +107,13 @@ def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
     for key in event:
         if _is_secret(key):
             event[key] = REDACTED
+    return event
+
+
+def _add_request_id(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    known = request_id.get()
+    if known is not None:
+        event.setdefault("request_id", known)
     return event
 
 

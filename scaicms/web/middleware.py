@@ -5,10 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
-import structlog
 from aiohttp import web
 from prometheus_client import Histogram
 
+from scaicms.infra import logs
+from scaicms.infra.logs import log_access
 from scaicms.kit.ids import new_id
 from scaicms.web.errors import error_response, to_app_error
 from scaicms.web.ports import PRINCIPAL
@@ -24,7 +25,6 @@ _seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-log = structlog.get_logger("scaicms.access")
 
 
 @web.middleware
@@ -33,8 +33,8 @@ async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResp
     started = time.perf_counter()
     asked = request.headers.get("X-Request-ID")
     request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else str(new_id())
-    # Not unbound at the end: the task serves this connection alone, and its next request binds anew.
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    # Not reset at the end: the task serves this connection alone, and its next request sets it anew.
+    logs.request_id.set(request_id)
     try:
         response = await handler(request)
     except Exception as error:  # noqa: BLE001 - the boundary: no exception leaves as a traceback
@@ -57,13 +57,14 @@ def _account(request: web.Request, response: web.StreamResponse, seconds: float)
     route = resource.canonical if resource is not None else "unmatched"
     _timer(request.method, route, response.status).observe(seconds)
     principal = request.get(PRINCIPAL)
-    log.info(
-        "request",
-        method=request.method,
-        path=request.rel_url.raw_path,
-        status=response.status,
-        ms=round(seconds * 1000, 2),
-        bytes=response.content_length,
-        ip=request.remote,
-        principal=principal.name if principal is not None else None,
+    log_access(
+        {
+            "method": request.method,
+            "path": request.rel_url.raw_path,
+            "status": response.status,
+            "ms": round(seconds * 1000, 2),
+            "bytes": response.content_length,
+            "ip": request.remote,
+            "principal": principal.name if principal is not None else None,
+        }
     )
