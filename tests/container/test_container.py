@@ -1,8 +1,11 @@
 """The container files hold together, as far as that shows without an engine."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from scaicms.infra.jobs import QUEUES
@@ -11,6 +14,7 @@ from scaicms.settings import Settings
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+HADOLINT = Path(sys.executable).parent / "hadolint"
 ADDRESSES = {"DATABASE_URL", "REDIS_URL", "STORAGE_URL"}
 
 
@@ -50,3 +54,9 @@ def test_the_image_runs_unprivileged_and_stops_by_signal():
     assert "--require-hashes" in DOCKERFILE
     assert DOCKERFILE.count("\nFROM ") + DOCKERFILE.startswith("FROM ") == 2
     assert ":latest" not in DOCKERFILE
+
+
+@pytest.mark.skipif(not HADOLINT.exists(), reason="hadolint has no wheel for this platform")
+def test_hadolint_finds_nothing():
+    done = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
