@@ -3,7 +3,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml requirements.lock README.md LICENSE ./
 RUN python -m venv /opt/scaicms \
-    && /opt/scaicms/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+    && /opt/scaicms/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY scaicms scaicms
 RUN /opt/scaicms/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
