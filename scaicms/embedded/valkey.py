@@ -8,14 +8,17 @@ from scaicms.embedded.engine import Engine, EngineError, package_folder, socket_
 
 
 class EmbeddedValkey(Engine):
-    """One server with its append-only file in `home/valkey`, reached through a socket."""
+    """One server with its append-only file in `home/valkey`, reached through a socket.
+
+    `durable=False` keeps nothing beyond a restart, for tests.
+    """
 
     name = "valkey"
+    program = "valkey-server"
     stop_signal = signal.SIGTERM
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
         super().__init__(home)
-        self.data = self.home / "valkey"
         self._durable = durable
 
     @property
@@ -30,9 +33,8 @@ class EmbeddedValkey(Engine):
     def _socket(self) -> Path:
         return socket_folder(self.home) / "valkey.sock"
 
-    def prepare(self) -> None:
+    def make_ready(self) -> None:
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.stop_leftover("valkey")
         self._socket.unlink(missing_ok=True)
 
     def command(self) -> list[str]:
