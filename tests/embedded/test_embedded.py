@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -14,7 +15,7 @@ import psutil
 import pytest
 import redis
 
-from scaicms.embedded.engine import EngineError, package_folder
+from scaicms.embedded.engine import EngineError, package_folder, socket_folder
 from scaicms.embedded.guardian import Guardian
 from scaicms.embedded.lock import HomeInUseError, locked
 from scaicms.embedded.postgres import EmbeddedPostgres
@@ -114,11 +115,18 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path):
     assert gone(start_and_kill(tmp_path, "guarded"))
 
 
-@pytest.mark.parametrize("home", ["short", "long" * 30])
-def test_the_next_start_mends_what_a_killed_run_left(tmp_path, home):
-    left = start_and_kill(tmp_path / home, "unguarded")
+@pytest.fixture
+def home(tmp_path, request):
+    yield tmp_path / request.param
+    # Not below tmp_path for all of them.
+    shutil.rmtree(socket_folder(tmp_path / request.param))
+
+
+@pytest.mark.parametrize("home", ["short", "long" * 30], indirect=True)
+def test_the_next_start_mends_what_a_killed_run_left(home):
+    left = start_and_kill(home, "unguarded")
     assert not gone(left, 0.2)
-    with EmbeddedPostgres(tmp_path / home) as postgres, EmbeddedValkey(tmp_path / home) as valkey:
+    with EmbeddedPostgres(home) as postgres, EmbeddedValkey(home) as valkey:
         assert postgres.is_ready()
         assert valkey.is_ready()
         assert gone(left, 1)
@@ -152,9 +160,8 @@ def test_a_start_that_was_killed_while_it_made_the_cluster_is_begun_again(tmp_pa
         assert [path.name for path in tmp_path.glob("postgres*") if path.is_dir()] == ["postgres"]
 
 
-@pytest.mark.parametrize("name", ["long" * 30, "a b,c%20'd?#é"])
-async def test_any_home_gets_a_plain_private_socket(tmp_path, name):
-    home = tmp_path / name
+@pytest.mark.parametrize("home", ["long" * 30, "a b,c%20'd?#é"], indirect=True)
+async def test_any_home_gets_a_plain_private_socket(home):
     with EmbeddedPostgres(home, durable=False) as postgres, EmbeddedValkey(home) as valkey:
         assert len(valkey.url) < 108
         assert redis.Redis.from_url(valkey.url).ping()
