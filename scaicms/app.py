@@ -11,14 +11,16 @@ from scaicms import registry
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import SiteService
+from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
+from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
 from scaicms.web.dispatch import add_operations
 from scaicms.web.middleware import outer
 from scaicms.web.openapi import setup_openapi
 from scaicms.web.operations import add_operations_endpoints
-from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES
+from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES, TRUSTED_PROXIES
 
 
 @asynccontextmanager
@@ -36,6 +38,7 @@ def create_app(settings: Settings) -> web.Application:
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with create_services(settings, kind="web") as services:
+            await _refuse_old_schema(settings)
             app[SERVICES] = services
             app[AUTHENTICATOR] = services.get(Authenticator)
             app[SITES] = services.get(SiteService)
@@ -43,14 +46,22 @@ def create_app(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(connect)
     app[DRAINING] = asyncio.Event()
+    app[TRUSTED_PROXIES] = settings.trusted_proxies
     app.on_shutdown.append(_drain)
     add_operations(app, registry.operations())
     add_operations_endpoints(app)
-    setup_openapi(app)
+    setup_openapi(app, settings.public_url)
     for feature in registry.FEATURES:
         if feature.pages is not None:
             feature.pages(app)
     return app
+
+
+async def _refuse_old_schema(settings: Settings) -> None:
+    """Production does not serve over a schema that it does not know (design §7)."""
+    missing = await pending_migrations() if settings.env == "production" else []
+    if missing:
+        raise UnavailableError(f"The database lacks {', '.join(missing)}; run `scaicms migrate` first.")
 
 
 async def _drain(app: web.Application) -> None:

@@ -1,7 +1,7 @@
 """Settings of one process, read once at start-up from the environment (and `.env`, if there is one).
 
-Everything is prefixed `SCAICMS_`, but for the four addresses that other programs name the same way:
-`DATABASE_URL`, `REDIS_URL`, `OPENSEARCH_URL`, `STORAGE_URL`.
+Everything is prefixed `SCAICMS_`, but for the three addresses that other programs name the same way:
+`DATABASE_URL`, `REDIS_URL`, `STORAGE_URL`.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_SECRET_BYTES = 32
@@ -29,9 +29,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     processes: int = Field(default=1, ge=1, le=64)
     public_url: str | None = None
-    """How this installation is reached from outside (links in mails, OpenAPI `servers`); never taken from `Host`."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Networks (CIDR) whose `X-Forwarded-For` is believed. Empty: nobody's."""
+    """How this installation is reached from outside (`servers` of the OpenAPI document); never taken from `Host`."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks (JSON list of CIDRs) whose `X-Forwarded-For` is believed. Empty: nobody's."""
     secret: SecretStr = SecretStr("")
     """Signs access tokens and cursors; at least 32 bytes."""
 

@@ -49,8 +49,10 @@ def main() -> None:
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
             where = ".".join(map(str, item["loc"]))
-            errors.print(f"[red]Settings:[/] {where + ': ' if where else ''}{item['msg']}", highlight=False)
+            errors.print(
+                f"[red]Settings:[/] {where + ': ' if where else ''}{item['msg']}", highlight=False, soft_wrap=True
+            )
         sys.exit(1)
     except AppError as error:
-        errors.print(f"[red]{error.code}:[/] {error.message}", highlight=False)
+        errors.print(f"[red]{error.code}:[/] {error.message}", highlight=False, soft_wrap=True)
         sys.exit(1)

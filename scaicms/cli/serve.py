@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import typer
@@ -45,14 +46,21 @@ def _serve_one(settings: Settings, host: str, port: int) -> None:
         create_app(settings),
         host=host,
         port=port,
-        access_log=None,
         print=None,
-        shutdown_timeout=settings.drain_seconds,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-        max_line_size=LINE_BYTES,
-        max_field_size=LINE_BYTES,
         loop=uvloop.new_event_loop(),
+        **_http_options(settings),
     )
+
+
+def _http_options(settings: Settings) -> dict[str, Any]:
+    """How aiohttp reads and ends connections, in one process as in many."""
+    return {
+        "access_log": None,
+        "shutdown_timeout": settings.drain_seconds,
+        "keepalive_timeout": KEEPALIVE_SECONDS,
+        "max_line_size": LINE_BYTES,
+        "max_field_size": LINE_BYTES,
+    }
 
 
 class _Processes(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -67,8 +75,11 @@ class _Processes(BaseApplication):  # type: ignore[misc]  # gunicorn has no type
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> web.Application:
-        return create_app(self._settings)
+    def load(self) -> Callable[[], Awaitable[web.AppRunner]]:
+        async def runner() -> web.AppRunner:
+            return web.AppRunner(create_app(self._settings), **_http_options(self._settings))
+
+        return runner
 
 
 def _serve_many(settings: Settings, host: str, port: int, processes: int) -> None:
@@ -79,8 +90,6 @@ def _serve_many(settings: Settings, host: str, port: int, processes: int) -> Non
         "worker_class": f"{GunicornUVLoopWebWorker.__module__}.{GunicornUVLoopWebWorker.__qualname__}",
         "graceful_timeout": settings.drain_seconds,
         "timeout": 60,
-        "keepalive": int(KEEPALIVE_SECONDS),
-        "accesslog": None,
         "proc_name": "scaicms",
         "limit_request_line": 0,
     }

@@ -5,13 +5,17 @@ import ctypes
 M_ARENA_MAX = -8
 M_TRIM_THRESHOLD = -1
 TRIM_BYTES = 256 * 1024
+_libc = ctypes.CDLL(None)
 
 
 def keep_small() -> None:
     """One malloc arena, memory given back early (mallopt(3)); elsewhere than on glibc this has no effect."""
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:
-        return
-    mallopt(M_ARENA_MAX, 1)
-    mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
+    if hasattr(_libc, "mallopt"):
+        _libc.mallopt(M_ARENA_MAX, 1)
+        _libc.mallopt(M_TRIM_THRESHOLD, TRIM_BYTES)
+
+
+def give_back() -> None:
+    """Return what is free to the system, also between what is in use (malloc_trim(3)); a millisecond or so."""
+    if hasattr(_libc, "malloc_trim"):
+        _libc.malloc_trim(0)

@@ -13,7 +13,7 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 from scaicms.web import body as bodies
 from scaicms.web.operation import Operation
-from scaicms.web.ports import RAW_BODY, SERVICES
+from scaicms.web.ports import ADDRESS, RAW_BODY, SERVICES
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ServiceT = TypeVar("ServiceT", bound=Service)
@@ -60,6 +60,11 @@ class Call:
         if self._site is None:
             raise RuntimeError(f"{self.operation.name} is not declared with site=True")
         return self._site
+
+    @property
+    def address(self) -> str:
+        """The caller's address, as far as configured proxies can be believed."""
+        return self.request[ADDRESS]
 
     def get(self, kind: type[ServiceT]) -> ServiceT:
         return self.services.get(kind)

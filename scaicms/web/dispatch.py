@@ -9,9 +9,9 @@ from scaicms.kit.errors import AppError, BadRequestError, UnauthorizedError, Unk
 from scaicms.kit.principal import ANONYMOUS, Principal
 from scaicms.kit.sites import Site
 from scaicms.web.call import Call
-from scaicms.web.idempotency import answer_once
+from scaicms.web.idempotency import KeyNotTakenError, answer_once
 from scaicms.web.operation import Operation
-from scaicms.web.ports import AUTHENTICATOR, PRINCIPAL, SITES
+from scaicms.web.ports import ADDRESS, AUTHENTICATOR, PRINCIPAL, SITES
 
 API_PREFIX = "/api/v1"
 QUERY_LIMIT_BYTES = 8 * 1024
@@ -39,12 +39,14 @@ def bind(operation: Operation) -> AiohttpHandler:
             principal = ANONYMOUS
         else:
             principal = await request.app[AUTHENTICATOR].authenticate(
-                request.headers.get("Authorization"), site, request.remote or ""
+                request.headers.get("Authorization"), site, request[ADDRESS]
             )
         _admit(operation, principal, site)
         request[PRINCIPAL] = principal
         call = Call(request, operation, principal, site)
-        if operation.method == "POST" and "Idempotency-Key" in request.headers:
+        if "Idempotency-Key" in request.headers and operation.method == "POST":
+            if not operation.takes_idempotency_key:
+                raise KeyNotTakenError
             return await answer_once(call, operation.handler)
         return await operation.handler(call)
 

@@ -18,6 +18,11 @@ MAX_KEY_CHARACTERS = 255
 KEPT_HEADERS = ("Location", "ETag")
 
 
+class KeyNotTakenError(BadRequestError):
+    code = "idempotency_key_not_taken"
+    message = "This operation takes no Idempotency-Key: its answer holds a secret or its body is an upload."
+
+
 class KeyInFlightError(ConflictError):
     code = "idempotency_key_in_flight"
     message = "A request with this Idempotency-Key is being answered; wait for it."
@@ -58,12 +63,9 @@ def _scope(call: Call, key: str) -> str:
 
 
 async def _fingerprint(call: Call) -> bytes:
-    """What must be the same: the query and the body; of an upload, whose bytes are not kept, its length."""
+    """What must be the same: the query and the body."""
     digest = hashlib.sha256(call.request.rel_url.raw_query_string.encode() + b"\0")
-    if call.operation.multipart is not None:
-        digest.update(str(call.request.content_length).encode())
-    else:
-        digest.update(await call.raw_body())
+    digest.update(await call.raw_body())
     return digest.digest()
 
 

@@ -11,8 +11,9 @@ from prometheus_client import Histogram
 from scaicms.infra import logs
 from scaicms.infra.logs import log_access
 from scaicms.kit.ids import new_id
+from scaicms.web.clients import client_address
 from scaicms.web.errors import error_response, to_app_error
-from scaicms.web.ports import PRINCIPAL
+from scaicms.web.ports import ADDRESS, PRINCIPAL, TRUSTED_PROXIES
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -35,6 +36,7 @@ async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResp
     request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else str(new_id())
     # Not reset at the end: the task serves this connection alone, and its next request sets it anew.
     logs.request_id.set(request_id)
+    request[ADDRESS] = client_address(request, request.app[TRUSTED_PROXIES])
     try:
         response = await handler(request)
     except Exception as error:  # noqa: BLE001 - the boundary: no exception leaves as a traceback
@@ -64,7 +66,7 @@ def _account(request: web.Request, response: web.StreamResponse, seconds: float)
             "status": response.status,
             "ms": round(seconds * 1000, 2),
             "bytes": response.content_length,
-            "ip": request.remote,
+            "ip": request[ADDRESS],
             "principal": principal.name if principal is not None else None,
         }
     )

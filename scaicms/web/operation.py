@@ -54,6 +54,9 @@ class Operation:
     status: int = 200
     media_type: str = "application/json"
     errors: Sequence[int] = ()
+    repeatable: bool = True
+    """A POST whose answer may be kept for `Idempotency-Key`. Not one that holds a secret, nor one that must
+    commit although it fails; uploads never are, since the transaction would wait for the client."""
     conditional: bool = False
     """GET answers with an ETag and heeds If-None-Match; writes heed If-Match."""
     handler: Handler = field(repr=False)
@@ -62,6 +65,10 @@ class Operation:
         doors = [self.permission, self.public, self.authenticated]
         if sum(door is not None for door in doors) != 1:
             raise TypeError(f"{self.name}: give exactly one of permission=, public=, authenticated=")
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        return self.method == "POST" and self.repeatable and self.multipart is None
 
 
 class Routes:

@@ -8,6 +8,7 @@ from aiohttp import web
 from scaicms.infra.services import Services
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
+from scaicms.web.clients import Network
 
 
 class Authenticator(Protocol):
@@ -29,8 +30,10 @@ class SiteDirectory(Protocol):
 
 
 PRINCIPAL = web.RequestKey("principal", Principal)
+ADDRESS = web.RequestKey("address", str)
 RAW_BODY = web.RequestKey("raw_body", bytes)
 SERVICES = web.AppKey("services", Services)
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 SITES = web.AppKey("sites", SiteDirectory)
+TRUSTED_PROXIES = web.AppKey("trusted_proxies", tuple[Network, ...])
 DRAINING = web.AppKey("draining", asyncio.Event)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from scaicms.kit.errors import PreconditionFailedError
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+RowT = TypeVar("RowT")
 _VERSIONED = re.compile(r'(?:W/)?"v(\d{1,9})(?:-[0-9a-f]+)?"')
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -72,6 +73,11 @@ def require_match(request: web.Request, current: str) -> None:
     asked = request.headers.get("If-Match")
     if asked is not None and not _matches(asked, current):
         raise PreconditionFailedError(headers={"ETag": current}, extra={"current_etag": current})
+
+
+def matcher(request: web.Request, etag_of_row: Callable[[RowT], str]) -> Callable[[RowT], None]:
+    """`require_match` for a service to call once it holds the row: a check before the lock could be overtaken."""
+    return lambda row: require_match(request, etag_of_row(row))
 
 
 def expected_version(request: web.Request) -> int | None:

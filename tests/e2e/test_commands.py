@@ -8,11 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 import psutil
 import pytest
+
+from scaicms.embedded.postgres import EmbeddedPostgres
+from scaicms.embedded.valkey import EmbeddedValkey
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
@@ -163,9 +167,49 @@ def test_several_web_processes_share_a_port_and_drain(dev):
         metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
         assert b"scaicms_http_seconds" in metrics
         assert len(psutil.Process(serving.pid).children()) == 2
+        # The same limits, and the same errors, as with one process.
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/search?q={'x' * 9000}", timeout=5)
+        assert json.load(refused.value)["detail"]["code"] == "query_too_long"
     finally:
+        started = time.monotonic()
         serving.terminate()
         assert serving.wait(40) == 0
+    assert time.monotonic() - started < 10, "an idle server stops without waiting out its drain"
+
+
+def test_arqs_own_command_runs_a_queue(dev):
+    """`arq workers.search.WorkerSettings`, while the worker of `scaicms dev` is stopped."""
+    worker = dev.children("worker")[0]
+    worker.suspend()
+    arq = [str(Path(sys.executable).parent / "arq"), "workers.search.WorkerSettings"]
+    environment = {**dev.env, "PYTHONPATH": str(ROOT)}
+    with (dev.home.parent / "arq.log").open("wb") as log:
+        running = subprocess.Popen(arq, env=environment, cwd=ROOT, stdout=log, stderr=log)
+        try:
+            body = json.dumps({"type": "post", "data": {"title": "Done by quokka"}, "publish": True}).encode()
+            dev.ask("/api/v1/content", body)
+            dev.until(lambda: dev.ask("/api/v1/search?q=quokka")["total"] == 1, 30)
+        finally:
+            running.terminate()
+            running.wait(40)
+            worker.resume()
+
+
+def test_production_refuses_a_schema_it_does_not_know(tmp_path):
+    with EmbeddedPostgres(tmp_path) as postgres, EmbeddedValkey(tmp_path) as valkey:
+        env = {
+            "PATH": os.environ["PATH"],
+            "SCAICMS_SECRET": "x" * 40,
+            "SCAICMS_HOME": str(tmp_path),
+            "SCAICMS_PORT": str(free_port()),
+            "DATABASE_URL": postgres.url,
+            "REDIS_URL": valkey.url,
+        }
+        serve = [*SCAICMS, "serve"]
+        done = subprocess.run(serve, env=env, capture_output=True, text=True, cwd=ROOT, check=False, timeout=60)
+        assert done.returncode == 1
+        assert "scaicms migrate" in done.stderr
 
 
 def test_production_refuses_to_start_unsafe(tmp_path):

@@ -174,7 +174,9 @@ async def test_any_home_gets_a_plain_private_socket(home):
 async def test_pgport_of_another_server_does_not_matter(tmp_path, monkeypatch):
     monkeypatch.setenv("PGPORT", "5999")
     with EmbeddedPostgres(tmp_path, durable=False) as postgres:
-        await (await asyncpg.connect(postgres.url)).close()
+        connection = await asyncpg.connect(postgres.url)
+        assert await connection.fetchval("SHOW port") == "5432"
+        await connection.close()
 
 
 def test_a_server_that_does_not_start_says_why_and_leaves_nothing(tmp_path):

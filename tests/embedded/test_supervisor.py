@@ -175,8 +175,10 @@ def test_a_crashed_child_starts_again_ever_more_slowly(start):
 
 def test_a_crash_is_seen_though_a_grandchild_holds_the_output(start):
     running = start(web=STUBBORN)
-    running.child("web.py").kill()
+    killed = running.child("web.py")
+    killed.kill()
     running.until_line("serving", 2)
+    assert running.child("web.py").pid != killed.pid
     running.seen |= {p.pid for p in psutil.Process(running.process.pid).children(recursive=True)}
 
 

@@ -24,6 +24,7 @@ async def list_api_keys(call: Call) -> web.StreamResponse:
     permission=permissions.MANAGE,
     summary="Create an API key",
     description="The answer holds the key in `key`, this once.",
+    repeatable=False,
     body=CreateApiKey,
     body_example={"name": "website", "permissions": ["content:read"]},
     response=CreatedApiKey,

@@ -39,6 +39,7 @@ def _pair(entered: Entered) -> web.Response:
 
 @routes.post(
     "/login",
+    repeatable=False,
     public="this is how a caller becomes known",
     summary="Log in",
     body=Login,
@@ -50,13 +51,14 @@ async def login(call: Call) -> web.StreamResponse:
     body = await call.body(Login)
     request = call.request
     entered = await call.get(AuthService).login(
-        body.email, body.password, ip=request.remote or "", user_agent=request.headers.get("User-Agent", "")
+        body.email, body.password, ip=call.address, user_agent=request.headers.get("User-Agent", "")
     )
     return _pair(entered)
 
 
 @routes.post(
     "/refresh",
+    repeatable=False,
     public="the refresh token is the credential",
     summary="Exchange a refresh token for a new pair",
     description="Each is used once; a second use ends the session.",
@@ -117,7 +119,7 @@ async def update_profile(call: Call) -> web.StreamResponse:
 )
 async def change_password(call: Call) -> web.StreamResponse:
     body = await call.body(ChangePassword)
-    await call.get(AuthService).change_password(call.principal, body, ip=call.request.remote or "")
+    await call.get(AuthService).change_password(call.principal, body, ip=call.address)
     return no_content()
 
 

@@ -40,10 +40,15 @@ def to_item(row: Record, content_type: CompiledType) -> Item:
     )
 
 
-async def find(site_id: UUID, item_id: UUID, locale: str, *, lock: bool = False) -> Record | None:
-    """An item that is not in the trash. `lock` keeps other writers out until the transaction ends."""
-    where = "WHERE i.id = $1 AND i.site_id = $2 AND e.locale = $3 AND i.deleted_at IS NULL"
-    return await db.fetchrow(f"{_ITEM} {where} {'FOR UPDATE OF i, e' if lock else ''}", item_id, site_id, locale)
+async def find(site_id: UUID, item_id: UUID, locale: str, *, only: bool = True, lock: bool = False) -> Record | None:
+    """An item that is not in the trash, in the locale; in another where it has no such entry, unless `only`.
+
+    `lock` keeps other writers out until the transaction ends.
+    """
+    where = "WHERE i.id = $1 AND i.site_id = $2 AND (e.locale = $3 OR NOT $4) AND i.deleted_at IS NULL"
+    order = "ORDER BY e.locale = $3 DESC, e.locale LIMIT 1"
+    locking = "FOR UPDATE OF i, e" if lock else ""
+    return await db.fetchrow(f"{_ITEM} {where} {order} {locking}", item_id, site_id, locale, only)
 
 
 async def find_by_slug(site_id: UUID, type_id: UUID, slug: str, locale: str) -> Record | None:

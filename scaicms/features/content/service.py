@@ -173,7 +173,7 @@ class ContentService(Service):
         """The current draft. Who may not read drafts learns nothing of them."""
         if not principal.may(permissions.READ_DRAFTS.code, site.id):
             raise ItemNotFoundError
-        row = await repository.find(site.id, item_id, known_locale(site, locale))
+        row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None)
         if row is None:
             raise ItemNotFoundError
         return repository.to_item(row, await self._type_of(site, row["type_id"]))
@@ -223,7 +223,7 @@ class ContentService(Service):
         return Written(published, jobs, unpublished)
 
     async def _lock(self, site: Site, item_id: UUID, locale: str | None, expected_version: int | None) -> Item:
-        row = await repository.find(site.id, item_id, known_locale(site, locale), lock=True)
+        row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None, lock=True)
         if row is None:
             raise ItemNotFoundError
         item = repository.to_item(row, await self._type_of(site, row["type_id"]))

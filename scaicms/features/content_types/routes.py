@@ -15,9 +15,9 @@ from scaicms.web.replies import (
     conditional_reply,
     created,
     etag_of,
+    matcher,
     no_content,
     reply,
-    require_match,
 )
 
 routes = Routes("content-types", "/content-types", site=True)
@@ -92,9 +92,8 @@ async def read_content_type(call: Call) -> web.StreamResponse:
 )
 async def update_content_type(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateContentType)
-    service = call.get(ContentTypeService)
-    require_match(call.request, _etag(await service.get(call.principal, call.site, call.path("key"))))
-    row = await service.update(call.principal, call.site, call.path("key"), change)
+    check = matcher(call.request, _etag)
+    row = await call.get(ContentTypeService).update(call.principal, call.site, call.path("key"), change, check=check)
     return reply(_out(row), headers={"ETag": _etag(row)})
 
 

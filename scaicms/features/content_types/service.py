@@ -1,5 +1,6 @@
 """Use cases of content types."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -96,8 +97,16 @@ class ContentTypeService(Service):
             raise ContentTypeExistsError from None
         return row
 
-    async def update(self, principal: Principal, site: Site, key: str, change: UpdateContentType) -> ContentTypeRow:
-        """Apply what is not destructive.
+    async def update(
+        self,
+        principal: Principal,
+        site: Site,
+        key: str,
+        change: UpdateContentType,
+        *,
+        check: Callable[[ContentTypeRow], None],
+    ) -> ContentTypeRow:
+        """Apply what is not destructive. `check` may refuse the row as it is when we hold it.
 
         Raises:
             PlanRequiredError: stored items might not fit any more; the message says which changes are why.
@@ -107,6 +116,7 @@ class ContentTypeService(Service):
             row = await repository.find(site.id, key, lock=True)
             if row is None:
                 raise ContentTypeNotFoundError
+            check(row)
             if change.fields is not None:
                 _apply_fields(row, change.fields)
             row.update_from_dict(change.model_dump(exclude={"fields"}, exclude_unset=True))

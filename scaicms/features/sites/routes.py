@@ -8,7 +8,7 @@ from scaicms.features.sites.schemas import CreateDomain, CreateSite, DomainOut, 
 from scaicms.features.sites.service import SiteService
 from scaicms.web.call import Call, PageQuery
 from scaicms.web.operation import Routes
-from scaicms.web.replies import Page, conditional_reply, created, etag_of, no_content, reply, require_match
+from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
 
 routes = Routes("sites", "/sites")
 
@@ -69,9 +69,8 @@ async def read_site(call: Call) -> web.StreamResponse:
 )
 async def update_site(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateSite)
-    service = call.get(SiteService)
-    require_match(call.request, _etag(await service.get(call.principal, call.path("id"))))
-    row = await service.update(call.principal, call.path("id"), change)
+    check = matcher(call.request, _etag)
+    row = await call.get(SiteService).update(call.principal, call.path("id"), change, check=check)
     return reply(_out(row), headers={"ETag": _etag(row)})
 
 

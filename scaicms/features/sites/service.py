@@ -1,5 +1,6 @@
 """Use cases of sites."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -103,10 +104,14 @@ class SiteService(Service):
             raise SiteExistsError from None
         return row
 
-    async def update(self, principal: Principal, id_or_key: str, change: UpdateSite) -> SiteRow:
+    async def update(
+        self, principal: Principal, id_or_key: str, change: UpdateSite, *, check: Callable[[SiteRow], None]
+    ) -> SiteRow:
+        """Change a site. `check` may refuse the row as it is when we hold it."""
         async with db.transaction():
             row = await self.get(principal, id_or_key, lock=True)
             principal.require(permissions.UPDATE.code, row.id)
+            check(row)
             row.update_from_dict(change.model_dump(mode="json", exclude_unset=True, exclude_none=True))
             _check(row)
             row.updated_at = utcnow()

@@ -8,7 +8,7 @@ from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, Us
 from scaicms.features.users.service import UserService
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
-from scaicms.web.replies import Page, conditional_reply, created, etag_of, no_content, reply, require_match
+from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
 
 routes = Routes("users", "/users")
 
@@ -67,9 +67,8 @@ async def read_user(call: Call) -> web.StreamResponse:
 )
 async def update_user(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateUser)
-    service = call.get(UserService)
-    require_match(call.request, _etag(await service.get(call.principal, call.path_id())))
-    row = await service.update(call.principal, call.path_id(), change)
+    check = matcher(call.request, _etag)
+    row = await call.get(UserService).update(call.principal, call.path_id(), change, check=check)
     return reply(_out(row), headers={"ETag": _etag(row)})
 
 

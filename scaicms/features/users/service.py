@@ -1,5 +1,6 @@
 """Use cases of users."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -55,14 +56,20 @@ class UserService(Service):
             raise EmailTakenError from None
         return row
 
-    async def update(self, principal: Principal, user_id: UUID, change: UpdateUser) -> UserRow:
-        """Change a user; deactivation and a new password end their sessions at once."""
+    async def update(
+        self, principal: Principal, user_id: UUID, change: UpdateUser, *, check: Callable[[UserRow], None]
+    ) -> UserRow:
+        """Change a user; deactivation and a new password end their sessions at once.
+
+        `check` may refuse the row as it is when we hold it.
+        """
         principal.require(permissions.WRITE.code)
         password_hash = await hash_password(change.password) if change.password is not None else None
         try:
             async with db.transaction():
                 row = _found(await repository.find(user_id, lock=True))
                 await self._require_equal(principal, row)
+                check(row)
                 row.update_from_dict(change.model_dump(exclude={"password"}, exclude_unset=True, exclude_none=True))
                 if password_hash is not None:
                     row.password_hash = password_hash

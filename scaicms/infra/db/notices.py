@@ -18,6 +18,8 @@ from scaicms.infra.db.dsn import parse_dsn
 
 CHANNEL = "scaicms"
 RECONNECT_SECONDS = 1.0
+CHECK_SECONDS = 10.0
+ANSWER_SECONDS = 5.0
 
 Subscriber = Callable[[str | None], None]
 log = structlog.get_logger(__name__)
@@ -71,9 +73,19 @@ class Notices:
             # What changed between the last connection and this LISTEN was missed.
             self._forget_everything()
             self._ready.set()
-            await closed.wait()
+            while not closed.is_set():
+                await self._check(connection, closed)
         finally:
             connection.terminate()
+
+    @staticmethod
+    async def _check(connection: Any, closed: asyncio.Event) -> None:
+        """Wait a while, then ask the server for a word: a half-open connection never says that it is dead."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CHECK_SECONDS):
+                await closed.wait()
+                return
+        await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
 
     def _receive(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         topic, _, subject = str(payload).partition(" ")

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from scaicms import __version__
 from scaicms.infra.jobs.runner import Runner
+from scaicms.infra.memory import give_back
 from scaicms.kit import json
 from scaicms.kit.clock import to_rfc3339, utcnow
 
@@ -34,6 +35,8 @@ async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> No
     started_at = to_rfc3339(utcnow())
     process = psutil.Process()
     while True:
+        if not runner.running:
+            give_back()
         beat = {
             "id": runner.worker,
             "host": socket.gethostname(),

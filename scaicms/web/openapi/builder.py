@@ -59,7 +59,7 @@ class Error(BaseModel):
 class OpenApiSpec(AiohttpApiSpec):  # type: ignore[misc]  # the library has no types
     """aiohttp-apispec fixed to Swagger 2.0 and marshmallow; the walk over the router and `docs` are kept."""
 
-    def __init__(self, plugin: PydanticPlugin) -> None:
+    def __init__(self, plugin: PydanticPlugin, public_url: str | None) -> None:
         self._pydantic = plugin
         self.prefix = ""
         self.spec = APISpec(
@@ -67,7 +67,7 @@ class OpenApiSpec(AiohttpApiSpec):  # type: ignore[misc]  # the library has no t
             version=__version__,
             openapi_version="3.1.0",
             info={"description": DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
-            servers=[{"url": "/"}],
+            servers=[{"url": public_url or "/"}],
             plugins=[plugin],
         )
         _add_components(self.spec)
@@ -85,8 +85,8 @@ class OpenApiSpec(AiohttpApiSpec):  # type: ignore[misc]  # the library has no t
         return document
 
 
-def openapi_document(app: web.Application) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of an application's declared operations."""
+def openapi_document(app: web.Application, public_url: str | None = None) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of an application's declared operations, reached at `public_url`."""
     operations = [
         operation
         for route in app.router.routes()
@@ -95,7 +95,7 @@ def openapi_document(app: web.Application) -> dict[str, Any]:
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Error, "serialization")]
     models += [(operation.body, "validation") for operation in operations if operation.body is not None]
     models += [(operation.response, "serialization") for operation in operations if operation.response is not None]
-    return OpenApiSpec(PydanticPlugin(models)).document(app)
+    return OpenApiSpec(PydanticPlugin(models), public_url).document(app)
 
 
 def _add_components(spec: APISpec) -> None:

@@ -104,7 +104,7 @@ def _headers(operation: Operation) -> list[str]:
     names = []
     if operation.site:
         names.append("SiteID")
-    if operation.method == "POST":
+    if operation.takes_idempotency_key:
         names.append("IdempotencyKey")
     if operation.conditional:
         names.append("IfNoneMatch" if operation.method == "GET" else "IfMatch")

@@ -25,9 +25,9 @@ PAGE = """<!doctype html>
 """
 
 
-def setup_openapi(app: web.Application) -> None:
+def setup_openapi(app: web.Application, public_url: str | None = None) -> None:
     """Add the document and its page. Call after every route is on the router."""
-    body = json.dumps(openapi_document(app))
+    body = json.dumps(openapi_document(app, public_url))
     etag = etag_of(body)
 
     async def document(request: web.Request) -> web.Response:

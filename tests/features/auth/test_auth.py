@@ -225,3 +225,15 @@ async def test_a_key_cannot_be_made_with_more_than_one_has(admin, user, articles
     assert (await admin.with_token(key).post("/api-keys", {"name": "x", "permissions": ["api_keys:manage"]})).code == (
         "only_people"
     )
+
+
+async def test_answers_with_secrets_are_never_kept(admin, account):
+    headers = {"Idempotency-Key": secrets.token_hex(8)}
+    for path, body in (
+        ("/auth/login", login_body(account.email)),
+        ("/auth/refresh", {"refresh_token": account.refresh_token}),
+        ("/api-keys", {"name": "k", "permissions": ["content:read"]}),
+    ):
+        answer = await admin.post(path, body, headers=headers)
+        assert (answer.status, answer.code) == (400, "idempotency_key_not_taken")
+    assert (await account.post("/auth/refresh", {"refresh_token": account.refresh_token})).status == 200

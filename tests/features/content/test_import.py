@@ -162,3 +162,9 @@ async def test_a_job_acts_with_the_rights_its_asker_has_when_it_runs(articles, a
     job = (await articles.get(f"/search/jobs/{answer.json['job_id']}")).json
     assert (job["state"], job["attempts"]) == ("dead", 1)
     assert (await articles.get("/content?type=article&status=any")).json["total"] == 0
+
+
+async def test_an_upload_takes_no_idempotency_key(articles):
+    headers = {"Idempotency-Key": "k"}
+    answer = await articles.call("POST", "/content/import", data=form(b"x", type="article"), headers=headers)
+    assert (answer.status, answer.code) == (400, "idempotency_key_not_taken")

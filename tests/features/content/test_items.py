@@ -220,3 +220,17 @@ async def test_an_item_of_another_site_does_not_exist(articles, admin):
     for method, path in (("PATCH", ""), ("DELETE", ""), ("POST", "/publish"), ("POST", "/unpublish")):
         body = {"data": {}} if method == "PATCH" else None
         assert (await other.call(method, f"/content/{item['id']}{path}", json=body)).status == 404
+
+
+async def test_an_item_in_another_locale_alone_is_changed_published_and_deleted(articles):
+    locales = {"locales": [{"code": "en"}, {"code": "de"}]}
+    assert (await articles.patch(f"/sites/{articles.site}", locales)).status == 200
+    await asyncio.sleep(0.1)
+    made = await articles.post("/content", {"type": "article", "locale": "de", "data": {"title": "Hallo"}})
+    path = f"/content/{made.json['id']}"
+    assert (await articles.patch(path, {"data": {"title": "Tag"}})).json["locale"] == "de"
+    assert (await articles.patch(f"{path}?locale=en", {"data": {"title": "x"}})).status == 404
+    assert (await articles.post(f"{path}/publish")).json["status"] == "published"
+    assert (await articles.get(f"{path}?locale=de&status=published")).json["data"]["title"] == "Tag"
+    assert (await articles.post(f"{path}/unpublish")).json["status"] == "draft"
+    assert (await articles.delete(path)).status == 204

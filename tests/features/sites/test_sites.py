@@ -81,3 +81,10 @@ async def test_a_public_role_opens_one_site_to_anonymous_readers(articles, admin
     await admin.put(f"/roles/{role}/permissions", [])
     await asyncio.sleep(0.1)
     assert (await reader.get("/content?type=article")).status == 401
+
+
+async def test_of_several_writers_with_one_etag_one_wins(site):
+    path = f"/sites/{site.site}"
+    etag = (await site.get(path)).headers["ETag"]
+    answers = await asyncio.gather(*(site.patch(path, {"name": f"n{n}"}, headers={"If-Match": etag}) for n in range(8)))
+    assert sorted(answer.status for answer in answers) == [200] + [412] * 7

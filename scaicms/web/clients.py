@@ -1,0 +1,30 @@
+"""Who is at the other end: the address that limits count and logs name."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from aiohttp import web
+
+Network = IPv4Network | IPv6Network
+
+
+def client_address(request: web.Request, trusted: tuple[Network, ...]) -> str:
+    """The address of the caller.
+
+    `X-Forwarded-For` is read from the right, and only as far as each hop is one of our own proxies: what stands
+    further left was written by whoever called, and may be anything.
+    """
+    address = request.remote or ""
+    if not trusted:
+        return address
+    hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
+    while hops and _is_one_of(address, trusted):
+        address = hops.pop()
+    return address[:64]
+
+
+def _is_one_of(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in networks)
