@@ -11,7 +11,7 @@ from scaicms.features.sites.feature import FEATURE as SITES
 from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.events import bind, subscribe_all
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
 from scaicms.web.feature import Feature
 from scaicms.web.operation import Operation
@@ -48,6 +48,10 @@ def operations() -> list[Operation]:
 
 def tasks() -> list[Task]:
     return [task for feature in FEATURES for task in feature.tasks]
+
+
+def periodic() -> list[Periodic]:
+    return [periodic for feature in FEATURES for periodic in feature.periodic]
 
 
 def permissions() -> list[Permission]:

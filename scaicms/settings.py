@@ -7,7 +7,7 @@ Everything is prefixed `SCAICMS_`, but for the three addresses that other progra
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, model_validator
@@ -58,6 +58,18 @@ class Settings(BaseSettings):
 
     worker_concurrency: int = Field(default=10, ge=1, le=500)
     """Jobs that one worker runs at a time on one queue."""
+    queue_concurrency: dict[str, Annotated[int, Field(ge=1, le=500)]] = {}
+    """The same for single queues (JSON): `{"ai": 2}`."""
+    worker_max_memory_mb: int = Field(default=512, ge=0)
+    """A worker that holds more (MiB) drains and begins anew; 0: never."""
+    worker_max_age_seconds: int = Field(default=0, ge=0)
+    """A worker that is older drains and begins anew; 0: never."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where a worker answers Prometheus; the web tier does so at `/metrics`."""
+    done_jobs_days: float = Field(default=7, gt=0)
+    """How long finished and cancelled jobs are kept."""
+    failed_jobs_days: float = Field(default=90, gt=0)
+    """How long dead and quarantined jobs are kept, to be looked at and retried."""
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""
 

@@ -1,30 +1,62 @@
 """A worker process: services, runner and ARQ, for the command line and for `arq workers.search.WorkerSettings`."""
 
+import asyncio
+import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+import structlog
+from prometheus_client import start_http_server
+
 from scaicms import registry
 from scaicms.app import create_services
 from scaicms.infra.jobs.heartbeat import worker_name
+from scaicms.infra.jobs.recycling import until_worn
 from scaicms.infra.jobs.runner import Runner
-from scaicms.infra.jobs.worker import RUNNER, arq_options, background, run_workers
+from scaicms.infra.jobs.worker import RUNNER, LedgerWorker, arq_options, background, run_workers
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.redis import redis_settings
 from scaicms.settings import Settings, get_settings
 
+log = structlog.get_logger(__name__)
 
-async def work(settings: Settings, queues: Sequence[str]) -> None:
-    """Serve these queues until told to stop."""
+
+async def work(settings: Settings, queues: Sequence[str]) -> bool:
+    """Serve these queues until told to stop; True when the process is worn and shall begin anew."""
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr=settings.host)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with create_services(settings, kind="worker") as services:
+        redis = services.resources.redis
         runner = Runner(registry.tasks(), services, worker_name())
-        await run_workers(
-            queues,
-            runner,
-            services.resources.redis,
-            concurrency=settings.worker_concurrency,
-            drain_seconds=settings.drain_seconds,
-        )
+        workers = {
+            queue: LedgerWorker(
+                queue,
+                runner,
+                redis,
+                concurrency=settings.queue_concurrency.get(queue, settings.worker_concurrency),
+                drain_seconds=settings.drain_seconds,
+            )
+            for queue in queues
+        }
+        async with background(runner, redis, queues, registry.periodic()):
+            worn = asyncio.create_task(_wear(settings, stop))
+            log.info("worker.ready", queues=list(queues), worker=runner.worker)
+            await run_workers(workers, redis, stop, drain_seconds=settings.drain_seconds)
+            worn.cancel()
+            await asyncio.gather(worn, return_exceptions=True)
+    return not worn.cancelled()
+
+
+async def _wear(settings: Settings, stop: asyncio.Event) -> None:
+    await until_worn(
+        max_memory_bytes=settings.worker_max_memory_mb * 1024 * 1024,
+        max_age_seconds=settings.worker_max_age_seconds,
+    )
+    stop.set()
 
 
 def worker_settings(queue: str) -> type:
@@ -40,12 +72,16 @@ def worker_settings(queue: str) -> type:
         services = await stack.enter_async_context(create_services(settings, kind="worker"))
         runner = Runner(registry.tasks(), services, worker_name())
         ctx[RUNNER] = runner
-        await stack.enter_async_context(background(runner, services.resources.redis, [queue]))
+        await stack.enter_async_context(background(runner, services.resources.redis, [queue], registry.periodic()))
 
     async def on_shutdown(_: dict[Any, Any]) -> None:
         await stack.aclose()
 
-    options = arq_options(queue, concurrency=settings.worker_concurrency, drain_seconds=settings.drain_seconds)
+    options = arq_options(
+        queue,
+        concurrency=settings.queue_concurrency.get(queue, settings.worker_concurrency),
+        drain_seconds=settings.drain_seconds,
+    )
     attributes = {
         **options,
         "redis_settings": redis_settings(settings.redis_url),

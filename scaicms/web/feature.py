@@ -7,7 +7,7 @@ from aiohttp import web
 
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
 from scaicms.web.operation import Routes
 
@@ -23,6 +23,8 @@ class Feature:
     events: Sequence[type[Event]] = ()
     subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
+    periodic: Sequence[Periodic] = ()
+    """What the fleet does again and again for this feature: prune, verify, seal."""
     permissions: Sequence[Permission] = ()
     pages: Callable[[web.Application], None] | None = None
     """Adds routes outside `/api`."""

@@ -2,64 +2,41 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import UUID
 
 import pytest
+from arq.worker import Worker
 
 from scaicms.infra import db
 from scaicms.infra.jobs import (
     Job,
     JobCancelledError,
-    JobPayload,
     JobYieldError,
     PermanentJobError,
     StaleLeaseError,
     TransientJobError,
+    claims,
     enqueue,
     ledger,
 )
-from scaicms.infra.jobs.declare import Task
-from scaicms.infra.jobs.doorbell import arq_queue, message_id
-from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.sweeper import sweep
-from scaicms.infra.jobs.worker import LedgerWorker
+from scaicms.infra.jobs.worker import RUNNER, arq_options
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import NotFoundError
-
-
-class Payload(JobPayload):
-    number: int = 0
-
-
-JOB = Job("tests.job", "media", Payload, max_attempts=2)
-LOOSE = Job("tests.loose", "media", Payload, atomic=False)
-
-
-def runner_of(services, handler, job=JOB):
-    return Runner([Task(job, handler)], services, "tester")
-
-
-async def add(job=JOB, **given) -> UUID:
-    async with db.transaction():
-        return await enqueue(job.request(Payload(), site_id=None, **given))
-
-
-async def row(job_id):
-    return await db.fetchrow("SELECT * FROM jobs WHERE id = $1", job_id)
-
-
-async def age(job_id, seconds=60):
-    """Let the lease have run out and the job be due for a while."""
-    await db.execute(
-        """UPDATE jobs SET run_at = now() - $2 * interval '1 second',
-           lease_until = lease_until - $2 * interval '1 second' WHERE id = $1""",
-        job_id,
-        seconds,
-    )
-
-
-async def nothing(payload, job):
-    """A handler that is done at once."""
+from tests.infra.jobs_at_hand import (
+    JOB,
+    LOOSE,
+    Payload,
+    add,
+    age,
+    bells,
+    is_,
+    nothing,
+    row,
+    runner_of,
+    until,
+    worker_of,
+    working,
+)
 
 
 async def test_a_job_is_done_once_however_often_the_bell_rings(services):
@@ -201,7 +178,7 @@ async def test_a_deferred_job_waits_and_a_payload_that_does_not_fit_is_dead(serv
 async def test_equal_requests_coalesce_until_a_worker_begins(services):
     first, second = await add(dedupe_key="k1"), await add(dedupe_key="k1")
     assert first == second
-    await ledger.claim(first, worker="w", names=[JOB.name])
+    await claims.claim(first, worker="w", known={JOB.name: 1})
     assert await add(dedupe_key="k1") != first
 
 
@@ -229,19 +206,19 @@ async def test_a_change_made_while_its_twin_waits_is_seen_by_the_run(services):
 async def test_the_sweeper_rings_for_what_redis_forgot(services):
     redis = services.resources.redis
     job_id = await add()
-    assert await redis.zscore(arq_queue("media"), message_id(job_id, 0)) is not None
+    assert str(job_id) in await bells(redis)
     await redis.flushall()
     await age(job_id)
     while await sweep(redis):
         pass
-    assert await redis.zscore(arq_queue("media"), message_id(job_id, 1)) is not None
+    assert await bells(redis)
     assert await sweep(redis) == 0
 
 
 async def test_the_sweeper_takes_over_from_the_dead_and_sets_killers_aside(services):
     redis, job_id = services.resources.redis, await add()
     for lost in range(3):
-        assert await ledger.claim(job_id, worker="doomed", names=[JOB.name]) is not None, lost
+        assert await claims.claim(job_id, worker="doomed", known={JOB.name: 1}) is not None, lost
         await age(job_id)
         while await sweep(redis):
             pass
@@ -250,38 +227,38 @@ async def test_the_sweeper_takes_over_from_the_dead_and_sets_killers_aside(servi
 
 
 async def test_workers_do_due_jobs_while_redis_is_away(services):
-    """ARQ's worker over a Redis that refuses everything claims from PostgreSQL."""
-    done, job = [], Job("tests.away", "media", Payload)
-
-    async def handler(payload, job):
-        done.append(job.id)
-
-    job_id = await add(job)
+    job = Job("tests.away", "media", Payload)
     redis = services.resources.redis.__class__(host="127.0.0.1", port=1, socket_connect_timeout=0.1)
-    worker = LedgerWorker("media", runner_of(services, handler, job), redis, concurrency=5, drain_seconds=1)
-    await worker._poll_iteration()
-    assert job_id in done
+    async with working(worker_of(services, nothing, job, redis=redis)):
+        await asyncio.sleep(0.2)  # past the first look, which needs no doorbell
+        job_id = await add(job)
+        await until(lambda: is_(job_id, "done"))
 
 
-async def test_a_worker_answers_the_bell_through_arq(services):
-    done = asyncio.Event()
+async def test_an_idle_worker_begins_at_once_when_the_bell_rings(services):
+    job = Job("tests.woken", "media", Payload)
+    redis = services.resources.redis
+    async with working(worker_of(services, nothing, job), redis):
+        await asyncio.sleep(0.5)
+        waits = []
+        for _ in range(5):
+            job_id = await add(job)
+            await until(lambda job_id=job_id: is_(job_id, "done"))
+            found = await row(job_id)
+            waits.append((found["started_at"] - found["created_at"]).total_seconds())
+    assert min(waits) < 0.5, "it slept until its next poll"
 
-    async def handler(payload, job):
-        done.set()
 
-    worker = LedgerWorker(
-        "media", runner_of(services, handler), services.resources.redis, concurrency=5, drain_seconds=1
-    )
+async def test_arqs_own_worker_answers_the_same_bell(services):
+    job = Job("tests.plain_arq", "media", Payload)
+    options = arq_options("media", concurrency=5, drain_seconds=1)
+    runner = runner_of(services, nothing, job)
+    worker = Worker(redis_pool=services.resources.redis, handle_signals=False, ctx={RUNNER: runner}, **options)
     running = asyncio.create_task(worker.async_run())
-    job_id = await add()
-    await asyncio.wait_for(done.wait(), 5)
-    for _ in range(50):
-        if (await row(job_id))["state"] == "done":
-            break
-        await asyncio.sleep(0.02)
+    job_id = await add(job)
+    await until(lambda: is_(job_id, "done"))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert (await row(job_id))["state"] == "done"
 
 
 def test_backoff_grows_and_is_bounded():

@@ -51,9 +51,10 @@ class WorkerOut(BaseModel):
 
 
 class QueueOut(BaseModel):
-    """Figures of one queue. Rates are over the last five minutes, times of the jobs that ended in them."""
+    """Figures of one queue. Rates and times are told by the newest jobs, at most 500, of the last five minutes."""
 
     queue: QueueName
+    paused: bool = Field(description="Nobody takes work from it; jobs go on being promised.")
     due: int
     deferred: int
     running: int

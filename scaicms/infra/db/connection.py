@@ -41,6 +41,7 @@ def tortoise_config(
                         "idle_in_transaction_session_timeout": "60000",
                         "timezone": "UTC",
                         "jit": "off",
+                        "max_parallel_workers_per_gather": "0",
                     },
                 },
             }

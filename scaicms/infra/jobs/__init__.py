@@ -1,6 +1,6 @@
 """Durable jobs: PostgreSQL is the truth, ARQ is the doorbell (design §4, docs/adr/0002)."""
 
-from scaicms.infra.jobs.declare import QUEUES, Job, JobPayload, JobRequest, Queue
+from scaicms.infra.jobs.declare import QUEUES, Job, JobPayload, JobRequest, Periodic, Queue
 from scaicms.infra.jobs.enqueue import enqueue, enqueue_all
 from scaicms.infra.jobs.errors import (
     JobCancelledError,
@@ -18,6 +18,7 @@ __all__ = [
     "JobPayload",
     "JobRequest",
     "JobYieldError",
+    "Periodic",
     "PermanentJobError",
     "Queue",
     "RunningJob",

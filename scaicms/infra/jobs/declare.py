@@ -1,8 +1,8 @@
 """Declaring jobs: a name, a queue, a payload model. Handlers are bound to them by the features' manifests."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
@@ -42,6 +42,7 @@ class JobPayload(BaseModel):
 
 
 PayloadT = TypeVar("PayloadT", bound=JobPayload)
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Job(Generic[PayloadT]):
     `atomic` handlers run inside the transaction that finishes the job, so that effect and completion commit
     together; the others take several transactions, checkpoint each (`RunningJob.checkpoint`) and, when the work
     is longer than a turn on the queue, raise `JobYieldError` to be continued from there.
+
+    A change of the payload is a new `version`, with an entry in `upgrades` that makes the old form (its key) the next
+    one: jobs that an older release promised are kept by this one. Newer versions stay pending for newer workers.
     """
 
     name: str
@@ -60,6 +64,22 @@ class Job(Generic[PayloadT]):
     max_attempts: int = 8
     priority: int = 0
     atomic: bool = True
+    upgrades: Mapping[int, Upgrade] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        missing = set(range(1, self.version)) - set(self.upgrades)
+        if missing:
+            raise TypeError(f"{self.name}: no upgrade from version {', '.join(map(str, sorted(missing)))}")
+
+    def read(self, raw: dict[str, Any], version: int) -> PayloadT:
+        """A stored payload of this version or an older one, as the model of today.
+
+        Raises:
+            ValidationError: it does not fit; no further try can help.
+        """
+        for step in range(version, self.version):
+            raw = self.upgrades[step](raw)
+        return self.payload.model_validate(raw)
 
     def request(
         self,
@@ -98,3 +118,15 @@ class Task:
 
     job: Job[Any]
     handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Work that the fleet does again and again, exactly once each time, whoever of it is alive.
+
+    After a time without workers it is done once, not once for every time that was missed.
+    """
+
+    job: Job[Any]
+    payload: JobPayload
+    every: timedelta

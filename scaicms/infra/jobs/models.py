@@ -40,3 +40,25 @@ class JobRow(Model):
     class Meta:
         table = "jobs"
         indexes = (Index(fields=("queue", "finished_at")), Index(fields=("site_id", "created_at")))
+
+
+class ScheduleRow(Model):
+    """When periodic work is next due. Whoever moves `next_at` on promises the job in the same transaction."""
+
+    name = fields.CharField(max_length=100, primary_key=True)
+    every_seconds = fields.IntField()
+    next_at = fields.DatetimeField()
+    last_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "schedules"
+
+
+class QueuePauseRow(Model):
+    """A queue from which nobody takes work; jobs go on being promised."""
+
+    queue = fields.CharField(max_length=20, primary_key=True)
+    paused_at = fields.DatetimeField()
+
+    class Meta:
+        table = "queue_pauses"

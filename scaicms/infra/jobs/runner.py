@@ -1,8 +1,8 @@
-"""Doing one job: claim, keep the lease, run the handler, finish in the transaction of its effect."""
+"""Doing one job: keep the lease, run the handler, finish in the transaction of its effect."""
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -13,7 +13,9 @@ from redis.exceptions import RedisError
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from scaicms.infra import db
-from scaicms.infra.jobs import ledger
+from scaicms.infra.jobs import claims, ledger
+from scaicms.infra.jobs.claims import LEASE_SECONDS, NO_SITE, Claim
+from scaicms.infra.jobs.control import CANCELLING
 from scaicms.infra.jobs.declare import Task
 from scaicms.infra.jobs.errors import (
     JobCancelledError,
@@ -27,9 +29,12 @@ from scaicms.infra.services import Services
 from scaicms.kit.errors import AppError, UnavailableError
 
 OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, RedisError, DBConnectionError)
+# Whatever keeps the ledger from being written: the lease then runs out, and somebody else does the job.
+LEDGER_ERRORS = (*OUTAGES, asyncpg.PostgresError, OperationalError)
 
 _jobs = Counter("scaicms_jobs_total", "Attempts at jobs by outcome", ["queue", "name", "outcome"])
 _seconds = Histogram("scaicms_job_seconds", "Duration of attempts", ["queue", "name"])
+_wait = Histogram("scaicms_job_wait_seconds", "From when a job was due to its start", ["queue"])
 log = structlog.get_logger(__name__)
 
 
@@ -46,47 +51,68 @@ class Runner:
     def __init__(self, tasks: Sequence[Task], services: Services, worker: str) -> None:
         self._tasks: Mapping[str, Task] = {task.job.name: task for task in tasks}
         self._services = services
+        self._turns: dict[str, UUID] = {}
         self.worker = worker
-        self.running: set[UUID] = set()
-
-    @property
-    def names(self) -> list[str]:
-        """Jobs this process knows; what a newer web enqueued stays pending for a newer worker."""
-        return list(self._tasks)
+        self.running: dict[UUID, RunningJob] = {}
+        # What a newer web enqueued stays pending for a newer worker.
+        self.known: Mapping[str, int] = {task.job.name: task.job.version for task in tasks}
+        services.resources.notices.subscribe(CANCELLING, self._cancel)
 
     async def run(self, job_id: UUID) -> bool:
         """Answer a doorbell. False when the job is not ours to run now (done, leased, deferred, unknown)."""
-        claim = await ledger.claim(job_id, worker=self.worker, names=self.names)
+        claim = await claims.claim(job_id, worker=self.worker, known=self.known)
         if claim is None:
             return False
         await self.run_claimed(claim)
         return True
 
-    async def run_due(self, queue: str, limit: int) -> int:
-        """Claim and run due jobs straight from the ledger; how many there were."""
-        claims = await ledger.claim_due(queue, worker=self.worker, names=self.names, limit=limit)
-        await asyncio.gather(*(self.run_claimed(claim) for claim in claims))
-        return len(claims)
+    async def claim_due(self, queue: str, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim]:
+        """Take due jobs, going on with the site whose turn it is."""
+        taken = await claims.claim_due(
+            queue,
+            worker=self.worker,
+            known=self.known,
+            limit=limit,
+            after=self._turns.get(queue, NO_SITE),
+            without=without,
+        )
+        if taken:
+            self._turns[queue] = taken[-1].site_id or NO_SITE
+        return taken
 
-    async def run_claimed(self, claim: ledger.Claim) -> None:
+    async def run_due(self, queue: str, limit: int) -> int:
+        """Claim and run due jobs; how many there were."""
+        taken = await self.claim_due(queue, limit)
+        await asyncio.gather(*(self.run_claimed(claim) for claim in taken))
+        return len(taken)
+
+    async def run_claimed(self, claim: Claim) -> None:
         """Run a job whose lease we hold; whatever happens is written to the ledger, never raised."""
-        self.running.add(claim.id)
+        running = self.running[claim.id] = RunningJob(claim, self._services)
         job_log = log.bind(job_id=str(claim.id), job=claim.name, attempt=claim.attempts + 1)
+        _wait.labels(claim.queue).observe(claim.waited)
         try:
             with _seconds.labels(claim.queue, claim.name).time():
-                outcome = await self._attempt(claim, job_log)
+                outcome = await self._attempt(claim, running, job_log)
         except asyncio.CancelledError:
             # Told to stop (SIGTERM after the drain): hand the job back, charge nothing.
-            with contextlib.suppress(*OUTAGES):
+            with contextlib.suppress(*LEDGER_ERRORS):
                 await asyncio.shield(ledger.release(claim))
             raise
         finally:
-            self.running.discard(claim.id)
+            del self.running[claim.id]
         _jobs.labels(claim.queue, claim.name, outcome).inc()
 
-    async def _attempt(self, claim: ledger.Claim, job_log: structlog.stdlib.BoundLogger) -> str:
+    async def _attempt(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
         try:
-            await self._handle(claim)
+            return await self._classified(claim, running, job_log)
+        except LEDGER_ERRORS as outage:
+            job_log.warning("job.outcome_not_stored", error=f"{type(outage).__name__}: {outage}")
+            return "lease_lost"
+
+    async def _classified(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
+        try:
+            await self._handle(claim, running)
         except StaleLeaseError:
             job_log.warning("job.lease_lost")
             return "lease_lost"
@@ -100,28 +126,25 @@ class Runner:
             return await self._store_failure(claim, error, job_log)
         return "done"
 
-    async def _store_failure(self, claim: ledger.Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
+    @staticmethod
+    async def _store_failure(claim: Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
         permanent = is_permanent(error)
         retry_after = error.retry_after if isinstance(error, TransientJobError) else None
         described = f"{type(error).__name__}: {error}"
         expected = isinstance(error, (AppError, TransientJobError, PermanentJobError, OperationalError, *OUTAGES))
         job_log.warning("job.failed", error=described[:500], permanent=permanent, exc_info=not expected)
-        try:
-            return await ledger.fail(claim, described, permanent=permanent, retry_after=retry_after)
-        except OUTAGES as outage:
-            # The lease will run out and the sweeper will ring again: nothing is lost by not writing this.
-            job_log.warning("job.failure_not_stored", error=str(outage))
-            return "lease_lost"
+        return await ledger.fail(claim, described, permanent=permanent, retry_after=retry_after)
 
-    async def _handle(self, claim: ledger.Claim) -> None:
+    async def _handle(self, claim: Claim, running: RunningJob) -> None:
         task = self._tasks[claim.name]
-        payload = task.job.payload.model_validate(claim.payload)
-        running = RunningJob(claim, self._services)
+        if running.cancel_requested:
+            raise JobCancelledError
+        payload = task.job.read(claim.payload, claim.version)
         keeper = asyncio.create_task(self._keep_lease(claim, running), name=f"lease:{claim.id}")
         try:
             async with asyncio.timeout(task.job.seconds):
                 if task.job.atomic:
-                    async with db.transaction():
+                    async with _interruptible(running), db.transaction():
                         await task.handler(payload, running)
                         await self._finish(claim, running)
                 else:
@@ -133,16 +156,38 @@ class Runner:
             keeper.cancel()
 
     @staticmethod
-    async def _finish(claim: ledger.Claim, running: RunningJob) -> None:
+    async def _finish(claim: Claim, running: RunningJob) -> None:
         if not await ledger.finish(claim.id, claim.fence, running.result):
             raise StaleLeaseError
 
-    async def _keep_lease(self, claim: ledger.Claim, running: RunningJob) -> None:
+    async def _keep_lease(self, claim: Claim, running: RunningJob) -> None:
         """Renew every third of the lease. A lost lease needs no action here: the fence refuses the finish."""
         while True:
-            await asyncio.sleep(ledger.LEASE_SECONDS / 3)
-            with contextlib.suppress(*OUTAGES):
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with contextlib.suppress(*LEDGER_ERRORS):
                 cancel = await ledger.renew(claim.id, claim.fence)
                 if cancel is None:
                     return
-                running.cancel_requested = cancel
+                if cancel:
+                    running.cancel()
+
+    def _cancel(self, subject: str | None) -> None:
+        """Somebody asked for the end of a job. (None: notices were lost; the next renewal of the lease tells.)"""
+        running = self.running.get(UUID(subject)) if subject is not None else None
+        if running is not None:
+            running.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _interruptible(running: RunningJob) -> AsyncIterator[None]:
+    """Turn the interruption of this task that `running.cancel()` makes into `JobCancelledError`."""
+    task = asyncio.current_task()
+    running.interruptible(task)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if running.cancel_requested and task is not None and task.uncancel() == 0:
+            raise JobCancelledError from None
+        raise
+    finally:
+        running.interruptible(None)

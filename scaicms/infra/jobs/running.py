@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,18 +10,20 @@ from scaicms.infra.jobs import ledger
 from scaicms.infra.jobs.errors import JobCancelledError, StaleLeaseError
 
 if TYPE_CHECKING:  # services are built over resources, which hold the doorbell: a cycle at run time
+    from scaicms.infra.jobs.claims import Claim
     from scaicms.infra.services import Services
 
 
 class RunningJob:
     """The job at hand: its identity, the services to call, and how to report on the way."""
 
-    def __init__(self, claim: ledger.Claim, services: Services) -> None:
+    def __init__(self, claim: Claim, services: Services) -> None:
         self._claim = claim
+        self._interruptible: asyncio.Task[Any] | None = None
         self.services = services
         self.result: Any = None
         """Kept with the finished job and shown by `GET /search/jobs/{id}`; JSON-safe."""
-        self.cancel_requested = False
+        self.cancel_requested = claim.cancel_requested
 
     @property
     def id(self) -> UUID:
@@ -46,3 +49,14 @@ class RunningJob:
             raise JobCancelledError
         if not await ledger.checkpoint(self._claim.id, self._claim.fence, progress):
             raise StaleLeaseError
+
+    def interruptible(self, task: asyncio.Task[Any] | None) -> None:
+        """What may be interrupted when the job is to stop: work in one transaction, which leaves nothing behind."""
+        self._interruptible = task
+
+    def cancel(self) -> None:
+        """Stop: an atomic job at once, the others at their next checkpoint."""
+        if not self.cancel_requested:
+            self.cancel_requested = True
+            if self._interruptible is not None:
+                self._interruptible.cancel()

@@ -9,46 +9,64 @@ from asyncpg import Record
 from redis.exceptions import RedisError
 
 from scaicms.infra import db
+from scaicms.infra.jobs.claims import NO_SITE
 from scaicms.infra.jobs.declare import QUEUES
 from scaicms.infra.jobs.doorbell import arq_queue
 
 WINDOW_MINUTES = 5
+# Rates and times are told by the newest jobs of a queue, at most so many: the cost does not grow with the traffic.
+SAMPLE = 500
 
 # The stored state with the moments that refine it.
 SHOWN_STATE = """CASE WHEN state <> 'pending' THEN state WHEN lease_until > now() THEN 'running'
                       WHEN run_at > now() THEN 'deferred' ELSE 'due' END"""
 
-_PENDING = """
-SELECT queue,
-       count(*) FILTER (WHERE lease_until > now()) AS running,
-       count(*) FILTER (WHERE run_at > now() AND (lease_until IS NULL OR lease_until <= now())) AS deferred,
-       count(*) FILTER (WHERE run_at <= now() AND (lease_until IS NULL OR lease_until <= now())) AS due,
-       extract(epoch FROM now() - min(run_at) FILTER (
-           WHERE run_at <= now() AND (lease_until IS NULL OR lease_until <= now())))::float8 AS oldest_due_seconds
-FROM jobs WHERE state = 'pending' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+_OF_SITE = f"($1::uuid IS NULL OR coalesce(site_id, '{NO_SITE}'::uuid) = $1)"
+
+# Written in the index's own expression, so that it is counted from the index alone.
+_WAITING = f"""
+SELECT queue, count(*) FILTER (WHERE run_at <= now()) AS due, count(*) FILTER (WHERE run_at > now()) AS deferred,
+       extract(epoch FROM now() - min(run_at) FILTER (WHERE run_at <= now()))::float8 AS oldest_due_seconds
+FROM jobs WHERE state = 'pending' AND lease_until IS NULL AND {_OF_SITE} GROUP BY queue
 """
 
-_DEAD = """
-SELECT queue, count(*) AS dead FROM jobs
-WHERE state IN ('dead', 'quarantined') AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+_RUNNING = f"""
+SELECT queue, count(*) AS running FROM jobs
+WHERE state = 'pending' AND lease_until IS NOT NULL AND {_OF_SITE} GROUP BY queue
 """
 
-_RECENT = f"""
-SELECT queue,
-       count(*) FILTER (WHERE state = 'done') / {WINDOW_MINUTES}.0 AS finished_per_minute,
-       count(*) FILTER (WHERE state IN ('dead', 'quarantined')) / {WINDOW_MINUTES}.0 AS failed_per_minute,
+_DEAD = f"""
+SELECT queue, count(*) AS dead FROM jobs WHERE state IN ('dead', 'quarantined') AND {_OF_SITE} GROUP BY queue
+"""
+
+
+def _newest(moment: str) -> str:
+    """The newest jobs of each queue by `moment`, within the window; `minutes` is the time that they span."""
+    return f"""
+    FROM unnest($2::text[]) AS q(queue) CROSS JOIN LATERAL (
+        SELECT *, CASE WHEN count(*) OVER () < {SAMPLE} THEN {WINDOW_MINUTES} ELSE
+                  extract(epoch FROM now() - min({moment}) OVER ()) / 60 END AS minutes
+        FROM (SELECT site_id, state, created_at, run_at, started_at, finished_at FROM jobs
+              WHERE queue = q.queue AND {moment} > now() - interval '{WINDOW_MINUTES} minutes'
+              ORDER BY {moment} DESC LIMIT {SAMPLE}) newest) j
+    WHERE $1::uuid IS NULL OR j.site_id = $1 GROUP BY q.queue
+    """
+
+
+_ENDED = f"""
+SELECT q.queue,
+       count(*) FILTER (WHERE state = 'done') / greatest(min(minutes), 0.01) AS finished_per_minute,
+       count(*) FILTER (WHERE state IN ('dead', 'quarantined')) / greatest(min(minutes), 0.01) AS failed_per_minute,
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
            ORDER BY extract(epoch FROM started_at - greatest(run_at, created_at)) * 1000) AS wait_ms,
        percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (
            ORDER BY extract(epoch FROM finished_at - started_at) * 1000) AS run_ms
-FROM jobs
-WHERE finished_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
+{_newest("finished_at")}
 """
 
-_ENQUEUED = f"""
-SELECT queue, count(*) / {WINDOW_MINUTES}.0 AS enqueued_per_minute FROM jobs
-WHERE created_at > now() - interval '{WINDOW_MINUTES} minutes' AND ($1::uuid IS NULL OR site_id = $1) GROUP BY queue
-"""
+_PROMISED = f"SELECT q.queue, count(*) / greatest(min(minutes), 0.01) AS enqueued_per_minute {_newest('created_at')}"
+
+_PAUSED = "SELECT queue, true AS paused FROM queue_pauses"
 
 JOB_COLUMNS = f"""id, queue, name, {SHOWN_STATE} AS state, site_id, priority, attempts, max_attempts, lost_leases,
     run_at, lease_until, worker, progress, result, last_error, created_at, started_at, finished_at"""
@@ -60,8 +78,9 @@ async def queue_figures(redis: ArqRedis, site_id: UUID | None) -> list[dict[str,
     `redis_depth` counts doorbells, which know no site; it is None when Redis cannot be asked.
     """
     figures: dict[str, dict[str, Any]] = {name: _idle(name) for name in QUEUES}
-    for sql in (_PENDING, _DEAD, _RECENT, _ENQUEUED):
-        for row in await db.fetch(sql, site_id):
+    asked: list[list[object]] = [[site_id], [site_id], [site_id], [site_id, list(QUEUES)], [site_id, list(QUEUES)], []]
+    for sql, arguments in zip((_WAITING, _RUNNING, _DEAD, _ENDED, _PROMISED, _PAUSED), asked, strict=True):
+        for row in await db.fetch(sql, *arguments):
             if row["queue"] in figures:
                 figures[row["queue"]].update(_flatten(row))
     depths = await _depths(redis)
@@ -74,7 +93,7 @@ def _idle(queue: str) -> dict[str, Any]:
     counts = dict.fromkeys(("due", "deferred", "running", "dead"), 0)
     rates = dict.fromkeys(("enqueued_per_minute", "finished_per_minute", "failed_per_minute"), 0.0)
     times = dict.fromkeys(("oldest_due_seconds", "wait_p50_ms", "wait_p95_ms", "run_p50_ms", "run_p95_ms"))
-    return {"queue": queue, **counts, **rates, **times, "workers": 0, "redis_depth": None}
+    return {"queue": queue, "paused": False, **counts, **rates, **times, "workers": 0, "redis_depth": None}
 
 
 def _flatten(row: Record) -> dict[str, Any]:

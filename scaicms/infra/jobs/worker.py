@@ -2,25 +2,35 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from scaicms.infra.jobs.declare import QUEUES
-from scaicms.infra.jobs.doorbell import RUN_FUNCTION, arq_queue
+from scaicms.infra.jobs.claims import NO_SITE, Claim
+from scaicms.infra.jobs.declare import QUEUES, Periodic
+from scaicms.infra.jobs.doorbell import RUN_FUNCTION, WAKE_CHANNEL, arq_queue
 from scaicms.infra.jobs.heartbeat import beat_forever
-from scaicms.infra.jobs.runner import OUTAGES, Runner
+from scaicms.infra.jobs.periodic import declare
+from scaicms.infra.jobs.runner import LEDGER_ERRORS, OUTAGES, Runner
 from scaicms.infra.jobs.sweeper import sweep_forever
 from scaicms.kit import json
 
-POLL_SECONDS = 0.1
+# An idle worker is woken through the channel; the poll is for what the channel lost and for deferred doorbells.
+IDLE_POLL_SECONDS = 1.0
+ARQ_POLL_SECONDS = 0.1
 OUTAGE_POLL_SECONDS = 0.5
+# A claim that is under way when the worker is told to stop is waited for, and its jobs are drained.
+CLAIM_SECONDS = 2.0
+SURPLUS = 500
 RUNNER = "runner"
 
 log = structlog.get_logger(__name__)
@@ -42,7 +52,7 @@ def arq_options(queue: str, *, concurrency: int, drain_seconds: int) -> dict[str
         "max_tries": 1,
         "retry_jobs": False,
         "keep_result": 0,
-        "poll_delay": POLL_SECONDS,
+        "poll_delay": ARQ_POLL_SECONDS,
         "job_completion_wait": drain_seconds,
         "health_check_interval": 30,
         "job_serializer": json.dumps,
@@ -52,54 +62,143 @@ def arq_options(queue: str, *, concurrency: int, drain_seconds: int) -> dict[str
 
 
 class LedgerWorker(Worker):
-    """ARQ's worker, made to outlive Redis: while it is away, due jobs are claimed from PostgreSQL directly."""
+    """ARQ's worker whose jobs come from the ledger: a doorbell stands for one due job, whichever is next.
+
+    So priorities and turns between sites hold, and messages of jobs that are stuck hold nobody up. A worker whose
+    last claim filled all its slots claims again without a doorbell, as it does while Redis is away.
+    """
 
     def __init__(self, queue: str, runner: Runner, redis: ArqRedis, *, concurrency: int, drain_seconds: int) -> None:
         options = arq_options(queue, concurrency=concurrency, drain_seconds=drain_seconds)
         super().__init__(redis_pool=redis, handle_signals=False, ctx={RUNNER: runner}, **options)
+        self.wake = asyncio.Event()
         self._queue = queue
         self._runner = runner
+        self._sites: Counter[UUID] = Counter()
+        # What was promised before this worker began has nobody to ring for it: look once.
+        self._more = True
+        self._surplus = False
         self._redis_away = False
+        self._rest_seconds = IDLE_POLL_SECONDS
+
+    async def main(self) -> None:
+        """Go on until `stop_taking()`. (ARQ's own loop begins with a question to Redis, which may be away.)"""
+        while self.allow_pick_jobs:
+            await self._poll_iteration()
+
+    def stop_taking(self) -> None:
+        """Begin no further job."""
+        self.allow_pick_jobs = False
+        self.wake.set()
 
     async def _poll_iteration(self) -> None:
+        self.wake.clear()
+        self._rest_seconds = IDLE_POLL_SECONDS
+        await self._take_work()
+        with contextlib.suppress(RedisError, OSError):
+            await self.record_health()
+        if self._more and len(self.tasks) < self.max_jobs:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._rest_seconds):
+                await self.wake.wait()
+
+    async def _take_work(self) -> None:
+        free = self.max_jobs - len(self.tasks)
+        if free <= 0:
+            await self._use_spare_slot()
+            return
+        asked = free if self._more else min(free, await self._bells(SURPLUS if self._surplus else free))
+        if asked == 0:
+            self._surplus = False
+            return
+        claims = await self._claim(asked)
+        self._more = claims is None or len(claims) == free
+        self._surplus = claims == []
+
+    async def _use_spare_slot(self) -> None:
+        """When all slots are one site's, one more is open to the others: they wait for no slow job of it."""
+        full = [site for site, number in self._sites.items() if number >= self.max_jobs]
+        if full and len(self.tasks) == self.max_jobs:
+            await self._claim(1, without=full)
+
+    async def _claim(self, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim] | None:
+        """Start up to `limit` jobs; None while the database is away."""
         try:
-            await super()._poll_iteration()
+            claims = await self._runner.claim_due(self._queue, limit, without=without)
+        except LEDGER_ERRORS as error:
+            log.warning("worker.database_away", queue=self._queue, error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(OUTAGE_POLL_SECONDS)
+            return None
+        for claim in claims:
+            task = self.loop.create_task(self._runner.run_claimed(claim), name=f"job:{claim.id}")
+            self.tasks[str(claim.id)] = task
+            self._sites[claim.site_id or NO_SITE] += 1
+            task.add_done_callback(partial(self._ended, claim))
+        return claims
+
+    def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        del self.tasks[str(claim.id)]
+        self._sites[claim.site_id or NO_SITE] -= 1
+        if not self._sites[claim.site_id or NO_SITE]:
+            del self._sites[claim.site_id or NO_SITE]
+        self.jobs_complete += 1
+        if not task.cancelled() and task.exception() is not None:
+            log.error("worker.job_crashed", job_id=str(claim.id), exc_info=task.exception())
+        self.wake.set()
+
+    async def _bells(self, limit: int) -> int:
+        """Take up to `limit` doorbells that are due; as many as were asked for while Redis is away."""
+        try:
+            taken = await self._take_bells(limit)
         except (RedisError, OSError) as error:
             if not self._redis_away:
                 log.warning("worker.redis_away", queue=self._queue, error=type(error).__name__)
             self._redis_away = True
-            # ARQ leaves its slot count wrong when Redis fails between acquiring and starting.
-            self._reset_slots()
-            await self._work_without_redis()
-        else:
-            if self._redis_away:
-                log.info("worker.redis_back", queue=self._queue)
-            self._redis_away = False
+            self._rest_seconds = OUTAGE_POLL_SECONDS
+            return limit
+        if self._redis_away:
+            log.info("worker.redis_back", queue=self._queue)
+        self._redis_away = False
+        return taken
 
-    def _reset_slots(self) -> None:
-        self.tasks = {key: task for key, task in self.tasks.items() if not task.done()}
-        self.job_counter = len(self.tasks)
-        self.sem = asyncio.BoundedSemaphore(self.max_jobs + 1)
-        for _ in self.tasks:
-            self.sem._value -= 1
+    async def _take_bells(self, limit: int) -> int:
+        found: list[tuple[bytes, float]] = await self.pool.zrange(self.queue_name, 0, limit - 1, withscores=True)
+        now = time.time() * 1000
+        due = [message for message, score in found if score <= now]
+        if len(due) < len(found):
+            self._rest_seconds = min(IDLE_POLL_SECONDS, (found[len(due)][1] - now) / 1000 + 0.005)
+        if not due:
+            return 0
+        async with self.pool.pipeline(transaction=False) as pipe:
+            pipe.zrem(self.queue_name, *due)
+            pipe.unlink(*(job_key_prefix.encode() + message for message in due))
+            removed, _ = await pipe.execute()
+        return int(removed)
 
-    async def _work_without_redis(self) -> None:
-        if not self.allow_pick_jobs:
-            return
-        free = self.max_jobs - len(self._runner.running)
-        done = 0
-        if free > 0:
-            with contextlib.suppress(*OUTAGES):
-                done = await self._runner.run_due(self._queue, free)
-        if not done:
-            await asyncio.sleep(OUTAGE_POLL_SECONDS)
+
+async def listen(redis: ArqRedis, workers: Mapping[str, LedgerWorker]) -> None:
+    """Wake the workers whose doorbell rings, until cancelled; an outage of Redis is waited out."""
+    while True:
+        with contextlib.suppress(*OUTAGES):
+            async with redis.pubsub() as channel:
+                await channel.subscribe(WAKE_CHANNEL)
+                while True:
+                    message = await channel.get_message(ignore_subscribe_messages=True, timeout=10)
+                    queue = message["data"].decode() if message is not None else ""
+                    if queue in workers:
+                        workers[queue].wake.set()
+        await asyncio.sleep(OUTAGE_POLL_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def background(runner: Runner, redis: ArqRedis, queues: Sequence[str]) -> AsyncIterator[None]:
+async def background(
+    runner: Runner, redis: ArqRedis, queues: Sequence[str], periodics: Sequence[Periodic]
+) -> AsyncIterator[None]:
     """What every worker process does beside its jobs: sweep and say that it lives."""
+    await declare(periodics)
     tasks = [
-        asyncio.create_task(sweep_forever(redis), name="sweeper"),
+        asyncio.create_task(sweep_forever(redis, periodics), name="sweeper"),
         asyncio.create_task(beat_forever(redis, runner, list(queues)), name="heartbeat"),
     ]
     try:
@@ -111,39 +210,30 @@ async def background(runner: Runner, redis: ArqRedis, queues: Sequence[str]) -> 
 
 
 async def run_workers(
-    queues: Sequence[str], runner: Runner, redis: ArqRedis, *, concurrency: int, drain_seconds: int
+    workers: Mapping[str, LedgerWorker], redis: ArqRedis, stop: asyncio.Event, *, drain_seconds: int
 ) -> None:
-    """Serve `queues` until SIGTERM or SIGINT, then drain: begun jobs get `drain_seconds`, the rest is released."""
-    workers = [
-        LedgerWorker(queue, runner, redis, concurrency=concurrency, drain_seconds=drain_seconds) for queue in queues
-    ]
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with background(runner, redis, queues):
-        mains = [asyncio.create_task(worker.async_run(), name=f"queue:{worker.queue_name}") for worker in workers]
-        stopped = asyncio.create_task(stop.wait())
-        log.info("worker.ready", queues=list(queues), worker=runner.worker, concurrency=concurrency)
-        try:
-            await asyncio.wait([stopped, *mains], return_when=asyncio.FIRST_COMPLETED)
-            await _drain(workers, runner, drain_seconds)
-        finally:
-            for task in (stopped, *mains):
-                task.cancel()
-            outcomes = await asyncio.gather(*mains, return_exceptions=True)
+    """Serve queues until `stop`, then drain: begun jobs get `drain_seconds`, the rest is handed back uncharged."""
+    mains = [asyncio.create_task(worker.async_run(), name=f"queue:{queue}") for queue, worker in workers.items()]
+    listening, stopped = asyncio.create_task(listen(redis, workers)), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopped, *mains], return_when=asyncio.FIRST_COMPLETED)
+        for worker in workers.values():
+            worker.stop_taking()
+        await asyncio.wait(mains, timeout=CLAIM_SECONDS)
+        await _drain([task for worker in workers.values() for task in worker.tasks.values()], drain_seconds)
+    finally:
+        for task in (listening, stopped, *mains):
+            task.cancel()
+        outcomes = await asyncio.gather(listening, stopped, *mains, return_exceptions=True)
     for outcome in outcomes:
         if isinstance(outcome, Exception):
             raise outcome
 
 
-async def _drain(workers: Sequence[LedgerWorker], runner: Runner, drain_seconds: int) -> None:
-    for worker in workers:
-        worker.allow_pick_jobs = False
-    log.info("worker.draining", running=len(runner.running), seconds=drain_seconds)
-    tasks = [task for worker in workers for task in worker.tasks.values() if not task.done()]
+async def _drain(tasks: Sequence[asyncio.Task[Any]], seconds: int) -> None:
+    log.info("worker.draining", running=len(tasks), seconds=seconds)
     if tasks:
-        _, unfinished = await asyncio.wait(tasks, timeout=drain_seconds)
+        _, unfinished = await asyncio.wait(tasks, timeout=seconds)
         for task in unfinished:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,96 @@
+"""What operators do to jobs and queues: cancel, retry, pause, resume.
+
+`site_id` None reaches the jobs of every site; otherwise the jobs of that site alone.
+"""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from scaicms.infra import db
+from scaicms.infra.db.notices import notify
+from scaicms.infra.jobs.declare import QUEUES
+from scaicms.infra.jobs.doorbell import ring_all
+
+CANCELLING = "jobs.cancelling"
+"""Topic of the notices that ask a running job (the subject) to stop."""
+FAILED = ("dead", "quarantined")
+RETRYABLE = (*FAILED, "cancelled")
+
+_CANCEL = """
+UPDATE jobs SET cancel_requested = true, dedupe_key = NULL,
+       state = CASE WHEN lease_until IS NULL THEN 'cancelled' ELSE state END,
+       finished_at = CASE WHEN lease_until IS NULL THEN clock_timestamp() END
+WHERE id = $1 AND state = 'pending' AND ($2::uuid IS NULL OR site_id = $2) RETURNING state
+"""
+
+_RETRY = """
+UPDATE jobs SET state = 'pending', attempts = 0, lost_leases = 0, rings = rings + 1, run_at = now(),
+       finished_at = NULL, started_at = NULL, cancel_requested = false, dedupe_key = NULL
+WHERE id IN (
+    SELECT id FROM jobs WHERE state = ANY($1) AND ($2::uuid IS NULL OR site_id = $2)
+      AND ($3::uuid IS NULL OR id = $3) AND ($4::text IS NULL OR queue = $4) AND ($5::text IS NULL OR name = $5)
+    ORDER BY id LIMIT $6 FOR UPDATE SKIP LOCKED)
+RETURNING id, queue, rings
+"""
+
+
+_PRUNE = """
+DELETE FROM jobs WHERE id IN (
+    SELECT old.id FROM unnest($1::text[]) AS q(queue) CROSS JOIN LATERAL (
+        SELECT id FROM jobs
+        WHERE queue = q.queue AND state <> 'pending'
+          AND finished_at < now() - interval '1 day' * least($2::float8, $3::float8)
+          AND finished_at < now() - interval '1 day'
+              * CASE WHEN state IN ('dead', 'quarantined') THEN $3::float8 ELSE $2::float8 END
+        ORDER BY finished_at LIMIT $4 FOR UPDATE SKIP LOCKED) old)
+"""
+
+
+async def cancel(job_id: UUID, *, site_id: UUID | None) -> str | None:
+    """Ask for an end: `cancelled` when nobody had begun, `pending` when its worker has been asked, None when there
+    is no such job that could still be stopped. Needs an open transaction."""
+    state = await db.fetchval(_CANCEL, job_id, site_id)
+    if state == "pending":
+        await notify(CANCELLING, str(job_id))
+    return str(state) if state is not None else None
+
+
+async def retry(job_id: UUID, *, site_id: UUID | None) -> bool:
+    """Put an ended job (dead, quarantined, cancelled) back as if it were new. Needs an open transaction."""
+    return await _retry(RETRYABLE, site_id, job_id, None, None, 1) == 1
+
+
+async def retry_failed(*, site_id: UUID | None, queue: str | None, name: str | None, limit: int) -> int:
+    """Put dead and quarantined jobs back, oldest first; how many. Needs an open transaction."""
+    return await _retry(FAILED, site_id, None, queue, name, limit)
+
+
+async def _retry(states: tuple[str, ...], *where: Any) -> int:
+    rows = await db.fetch(_RETRY, list(states), *where)
+    due: dict[tuple[str, int], list[UUID]] = defaultdict(list)
+    for row in rows:
+        due[row["queue"], row["rings"]].append(row["id"])
+
+    async def ring() -> None:
+        for (queue, number), job_ids in due.items():
+            await ring_all({queue: job_ids}, ring=number)
+
+    db.after_commit(ring)
+    return len(rows)
+
+
+async def pause(queue: str) -> bool:
+    """Let nobody take work from the queue; what has begun is finished. False when it is paused already."""
+    sql = "INSERT INTO queue_pauses (queue, paused_at) VALUES ($1, now()) ON CONFLICT DO NOTHING"
+    return await db.execute(sql, queue) == 1
+
+
+async def resume(queue: str) -> bool:
+    """End a pause; the sweeper rings for what waits. False when there was none."""
+    return await db.execute("DELETE FROM queue_pauses WHERE queue = $1", queue) == 1
+
+
+async def prune(*, done_days: float, failed_days: float, limit: int) -> int:
+    """Remove up to `limit` jobs of each queue that ended longer ago than this; how many."""
+    return await db.execute(_PRUNE, list(QUEUES), done_days, failed_days, limit)
