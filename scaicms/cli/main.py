@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from scaicms import __version__
-from scaicms.cli import dev, importing, migrate, openapi, scaffold, serve, users, worker
+from scaicms.cli import dev, importing, jobs, migrate, openapi, queues, scaffold, serve, users, worker
 from scaicms.kit.errors import AppError
 
 app = typer.Typer(
@@ -21,10 +21,12 @@ app = typer.Typer(
 app.command("dev")(dev.dev)
 app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
+app.command("queues")(queues.queues)
 app.command("migrate")(migrate.migrate)
 app.command("import")(importing.import_)
 app.command("openapi")(openapi.openapi)
 app.command("new-feature")(scaffold.new_feature)
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(users.app, name="user")
 
 

@@ -8,6 +8,7 @@ from prometheus_client.registry import REGISTRY
 
 from scaicms.infra import db
 from scaicms.infra.db.migrations import pending_migrations
+from scaicms.infra.jobs.metrics import fleet_metrics
 from scaicms.infra.resources import Resources
 from scaicms.kit import json
 from scaicms.web.ports import DRAINING, SERVICES
@@ -56,9 +57,10 @@ def _verdict(answer: BaseException | None) -> str:
     return "ok" if answer is None else f"{type(answer).__name__}: {answer}".removesuffix(": ")
 
 
-async def metrics(_: web.Request) -> web.Response:
-    """Prometheus text format; with several processes, of all of them."""
-    return web.Response(body=generate_latest(_registry()), headers={"Content-Type": CONTENT_TYPE_LATEST})
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus text format: of this tier (with several processes, of all of them) and of the fleet's queues."""
+    fleet = await fleet_metrics(request.app[SERVICES].resources.redis)
+    return web.Response(body=generate_latest(_registry()) + fleet, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def _registry() -> CollectorRegistry:

@@ -19,7 +19,7 @@ OWN_FILES = {
         "records", "render", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},
-    "search": {"queues"},
+    "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},
 }  # fmt: skip
 COMMON_FILES = DOORS | {"__init__", "feature", "routes", "repository", "models", "jobs", "tasks", "subscribers"}

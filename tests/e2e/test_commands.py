@@ -147,6 +147,18 @@ def test_import_and_the_other_commands(dev, tmp_path):
     assert json.loads(run(dev, "openapi").stdout)["openapi"] == "3.1.0"
     assert run(dev, "worker", "nothing").returncode == 2
     assert run(dev, "--version").stdout.strip()
+    shown = run(dev, "queues").stdout
+    assert all(word in shown for word in ("default", "webhooks", "workers"))
+    listed = run(dev, "jobs", "list", "--queue", "search", "--state", "done").stdout
+    job_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed)[0]
+    assert json.loads(run(dev, "jobs", "show", job_id).stdout)["state"] == "done"
+    ended = run(dev, "jobs", "cancel", job_id)
+    assert (ended.returncode, "job_ended" in ended.stderr) == (1, True)
+    assert run(dev, "jobs", "list", "--state", "odd").returncode == 1
+    assert run(dev, "jobs", "pause", "media").returncode == 0
+    assert "(paused)" in run(dev, "queues").stdout
+    assert run(dev, "jobs", "resume", "media").returncode == 0
+    assert "0 jobs put back" in run(dev, "jobs", "retry").stdout
     second = subprocess.run(
         [*SCAICMS, "dev"],
         env={**dev.env, "SCAICMS_PORT": str(free_port())},

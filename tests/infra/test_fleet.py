@@ -295,7 +295,7 @@ async def test_ended_jobs_are_kept_for_their_time(services):
             "UPDATE jobs SET state = $2, finished_at = now() - $3 * interval '1 day' WHERE id = $1",
             job_id, state, float(days),
         )  # fmt: skip
-    await control.prune(done_days=7, failed_days=90, limit=100)
+    await control.prune(done=timedelta(days=7), failed=timedelta(days=90), limit=100)
     left = await db.fetch("SELECT state FROM jobs WHERE name = $1", job.name)
     assert {found["state"] for found in left} == {"cancelled", "dead"}
 

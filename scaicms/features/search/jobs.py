@@ -12,3 +12,10 @@ class IndexPayload(JobPayload):
 
 
 INDEX_CONTENT = Job("search.index_content", "search", IndexPayload)
+
+
+class PrunePayload(JobPayload):
+    """Nothing to say: the settings tell what is past its time."""
+
+
+PRUNE_JOBS = Job("search.prune_jobs", "default", PrunePayload, atomic=False)

@@ -4,4 +4,8 @@ from scaicms.kit.permissions import Permission
 
 QUEUES = Permission("search:queues", "See queues, workers and jobs of a site; held everywhere, of all sites")
 
-ALL = (QUEUES,)
+OPERATE = Permission(
+    "search:operate", "Retry and cancel jobs of a site; held everywhere, of all sites, and pause queues"
+)
+
+ALL = (QUEUES, OPERATE)

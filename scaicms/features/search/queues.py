@@ -1,38 +1,68 @@
 """Use cases of operators: queues, workers, jobs."""
 
+import asyncio
+import time
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from redis.exceptions import RedisError
 
 from scaicms.features.search import permissions
-from scaicms.features.search.errors import JobNotFoundError
-from scaicms.features.search.schemas import JobOut, JobsQuery, QueueOut, QueuesOut, WorkerOut
-from scaicms.infra.jobs import stats
+from scaicms.features.search.errors import JobEndedError, JobNotEndedError, JobNotFoundError, QueueNotFoundError
+from scaicms.features.search.events import (
+    JobCancelled,
+    JobRetried,
+    JobsReplayed,
+    QueuePaused,
+    QueueResumed,
+    queue_id,
+)
+from scaicms.features.search.schemas import JobOut, JobsQuery, QueueOut, QueuesOut, ReplayJobs, WorkerOut
+from scaicms.infra import db
+from scaicms.infra.events import record
+from scaicms.infra.jobs import QUEUES, control, stats
 from scaicms.infra.jobs.heartbeat import live_workers
-from scaicms.infra.services import Service
+from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 JSON_COLUMNS = ("progress", "result")
+SHARED_SECONDS = 1.0
+PRUNE_BATCH = 5000
 
 
 class QueueService(Service):
-    """What waits, runs and failed. Who holds the permission for one site sees that site's jobs alone."""
+    """What waits, runs and failed. Who holds the permission for one site reaches that site's jobs alone."""
 
-    async def queues(self, principal: Principal, site: Site) -> QueuesOut:
-        scope = _scope(principal, site)
-        figures = await stats.queue_figures(self.resources.redis, scope)
-        workers = await self._workers()
-        for row in figures:
-            row["workers"] = sum(row["queue"] in worker.queues for worker in workers)
-        items = [QueueOut.model_validate(row) for row in figures]
-        return QueuesOut(items=items, total=len(items), workers=workers)
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._shared: dict[UUID | None, tuple[float, QueuesOut]] = {}
+        self._sharing = asyncio.Lock()
 
-    async def jobs(self, principal: Principal, site: Site, query: JobsQuery) -> tuple[list[JobOut], int]:
+    async def queues(self, principal: Principal, site: Site | None) -> QueuesOut:
+        return await self._figures(_scope(principal, site, permissions.QUEUES.code))
+
+    async def shared(self, principal: Principal, site: Site) -> QueuesOut:
+        """The same, at most a second old: however many watch, it is asked once a second."""
+        scope = _scope(principal, site, permissions.QUEUES.code)
+        async with self._sharing:
+            moment, figures = self._shared.get(scope, (0.0, None))
+            if figures is None or time.monotonic() - moment > SHARED_SECONDS:
+                self._shared = {k: v for k, v in self._shared.items() if time.monotonic() - v[0] < SHARED_SECONDS}
+                figures = await self._figures(scope)
+                self._shared[scope] = (time.monotonic(), figures)
+        return figures
+
+    async def queue(self, principal: Principal, site: Site | None, queue: str) -> QueueOut:
+        _known(queue)
+        figures = await self.queues(principal, site)
+        return next(item for item in figures.items if item.queue == queue)
+
+    async def jobs(self, principal: Principal, site: Site | None, query: JobsQuery) -> tuple[list[JobOut], int]:
         rows, total = await stats.list_jobs(
-            site_id=_scope(principal, site),
+            site_id=_scope(principal, site, permissions.QUEUES.code),
             queue=query.queue,
             state=query.state,
             name=query.name,
@@ -41,11 +71,79 @@ class QueueService(Service):
         )
         return [_job(row) for row in rows], total
 
-    async def job(self, principal: Principal, site: Site, job_id: UUID) -> JobOut:
-        row = await stats.get_job(job_id, site_id=_scope(principal, site))
+    async def job(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
+        row = await stats.get_job(job_id, site_id=_scope(principal, site, permissions.QUEUES.code))
         if row is None:
             raise JobNotFoundError
         return _job(row)
+
+    async def retry(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
+        """Put an ended job back as if it were new."""
+        scope = _scope(principal, site, permissions.OPERATE.code)
+        async with db.transaction():
+            job = await self._existing(job_id, scope)
+            if not await control.retry(job_id, site_id=scope):
+                raise JobNotEndedError
+            await record(JobRetried(site_id=job.site_id, aggregate_id=job_id), actor=principal)
+            return await self._existing(job_id, scope)
+
+    async def cancel(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
+        """End a waiting job, ask a running one to stop."""
+        scope = _scope(principal, site, permissions.OPERATE.code)
+        async with db.transaction():
+            job = await self._existing(job_id, scope)
+            if await control.cancel(job_id, site_id=scope) is None:
+                raise JobEndedError
+            await record(JobCancelled(site_id=job.site_id, aggregate_id=job_id), actor=principal)
+            return await self._existing(job_id, scope)
+
+    async def replay(self, principal: Principal, site: Site | None, which: ReplayJobs) -> int:
+        """Put failed jobs back; how many."""
+        scope = _scope(principal, site, permissions.OPERATE.code)
+        async with db.transaction():
+            number = await control.retry_failed(site_id=scope, queue=which.queue, name=which.name, limit=which.limit)
+            event = JobsReplayed(
+                site_id=scope, aggregate_id=queue_id(which.queue), queue=which.queue, name=which.name, number=number
+            )
+            await record(event, actor=principal)
+        return number
+
+    async def pause(self, principal: Principal, site: Site | None, queue: str) -> QueueOut:
+        """Pausing reaches every site, so the permission must be held everywhere."""
+        principal.require(permissions.OPERATE.code)
+        _known(queue)
+        async with db.transaction():
+            if await control.pause(queue):
+                await record(QueuePaused(site_id=None, aggregate_id=queue_id(queue), queue=queue), actor=principal)
+        return await self.queue(principal, site, queue)
+
+    async def resume(self, principal: Principal, site: Site | None, queue: str) -> QueueOut:
+        principal.require(permissions.OPERATE.code)
+        _known(queue)
+        async with db.transaction():
+            if await control.resume(queue):
+                await record(QueueResumed(site_id=None, aggregate_id=queue_id(queue), queue=queue), actor=principal)
+        return await self.queue(principal, site, queue)
+
+    async def prune(self, principal: Principal) -> int:
+        """Remove ended jobs that are past their time; how many."""
+        principal.require(permissions.OPERATE.code)
+        settings, removed = self.resources.settings, 0
+        while number := await control.prune(
+            done=timedelta(days=settings.done_jobs_days),
+            failed=timedelta(days=settings.failed_jobs_days),
+            limit=PRUNE_BATCH,
+        ):
+            removed += number
+        return removed
+
+    async def _figures(self, scope: UUID | None) -> QueuesOut:
+        figures = await stats.queue_figures(self.resources.redis, scope)
+        workers = await self._workers()
+        for row in figures:
+            row["workers"] = sum(row["queue"] in worker.queues for worker in workers)
+        items = [QueueOut.model_validate(row) for row in figures]
+        return QueuesOut(items=items, total=len(items), workers=workers)
 
     async def _workers(self) -> list[WorkerOut]:
         try:
@@ -54,13 +152,26 @@ class QueueService(Service):
             # The figures come from PostgreSQL; that Redis is away shows as redis_depth null.
             return []
 
+    @staticmethod
+    async def _existing(job_id: UUID, scope: UUID | None) -> JobOut:
+        row = await stats.get_job(job_id, site_id=scope)
+        if row is None:
+            raise JobNotFoundError
+        return _job(row)
 
-def _scope(principal: Principal, site: Site) -> UUID | None:
-    """None, that is all sites, for who may see queues everywhere."""
-    if principal.may(permissions.QUEUES.code, None):
+
+def _scope(principal: Principal, site: Site | None, permission: str) -> UUID | None:
+    """None, that is all sites, for who holds the permission everywhere."""
+    if site is None or principal.may(permission, None):
+        principal.require(permission)
         return None
-    principal.require(permissions.QUEUES.code, site.id)
+    principal.require(permission, site.id)
     return site.id
+
+
+def _known(queue: str) -> None:
+    if queue not in QUEUES:
+        raise QueueNotFoundError
 
 
 def _job(row: Any) -> JobOut:

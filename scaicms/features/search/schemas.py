@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.infra.jobs import QUEUES
-from scaicms.web.call import PageQuery
+from scaicms.web.call import Body, PageQuery
 
 QueueName = Literal["default", "search", "webhooks", "media", "ai"]
 JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]
@@ -90,6 +90,7 @@ class JobOut(BaseModel):
     run_at: datetime
     lease_until: datetime | None
     worker: str | None
+    cancel_requested: bool
     progress: Any
     result: Any
     last_error: str | None
@@ -102,3 +103,13 @@ class JobsQuery(PageQuery):
     queue: QueueName | None = None
     state: JobState | None = None
     name: str | None = Field(default=None, max_length=100)
+
+
+class ReplayJobs(Body):
+    queue: QueueName | None = None
+    name: str | None = Field(default=None, max_length=100, description="Only jobs of this name.")
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class Replayed(BaseModel):
+    retried: int

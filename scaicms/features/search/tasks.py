@@ -1,6 +1,7 @@
 """Job handlers: payload to service call."""
 
-from scaicms.features.search.jobs import INDEX_CONTENT, IndexPayload
+from scaicms.features.search.jobs import INDEX_CONTENT, PRUNE_JOBS, IndexPayload, PrunePayload
+from scaicms.features.search.queues import QueueService
 from scaicms.features.search.service import SearchService
 from scaicms.infra.jobs import PermanentJobError, RunningJob
 from scaicms.infra.jobs.declare import Task
@@ -13,4 +14,8 @@ async def index_content(payload: IndexPayload, job: RunningJob) -> None:
     await job.services.get(SearchService).index_item(SYSTEM, job.site_id, payload.item_id)
 
 
-TASKS = (Task(INDEX_CONTENT, index_content),)
+async def prune_jobs(_: PrunePayload, job: RunningJob) -> None:
+    job.result = {"removed": await job.services.get(QueueService).prune(SYSTEM)}
+
+
+TASKS = (Task(INDEX_CONTENT, index_content), Task(PRUNE_JOBS, prune_jobs))

@@ -4,6 +4,7 @@
 """
 
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,9 +41,8 @@ DELETE FROM jobs WHERE id IN (
     SELECT old.id FROM unnest($1::text[]) AS q(queue) CROSS JOIN LATERAL (
         SELECT id FROM jobs
         WHERE queue = q.queue AND state <> 'pending'
-          AND finished_at < now() - interval '1 day' * least($2::float8, $3::float8)
-          AND finished_at < now() - interval '1 day'
-              * CASE WHEN state IN ('dead', 'quarantined') THEN $3::float8 ELSE $2::float8 END
+          AND finished_at < now() - least($2::interval, $3)
+          AND finished_at < now() - CASE WHEN state IN ('dead', 'quarantined') THEN $3::interval ELSE $2 END
         ORDER BY finished_at LIMIT $4 FOR UPDATE SKIP LOCKED) old)
 """
 
@@ -91,6 +91,7 @@ async def resume(queue: str) -> bool:
     return await db.execute("DELETE FROM queue_pauses WHERE queue = $1", queue) == 1
 
 
-async def prune(*, done_days: float, failed_days: float, limit: int) -> int:
-    """Remove up to `limit` jobs of each queue that ended longer ago than this; how many."""
-    return await db.execute(_PRUNE, list(QUEUES), done_days, failed_days, limit)
+async def prune(*, done: timedelta, failed: timedelta, limit: int) -> int:
+    """Remove up to `limit` jobs of each queue that ended longer ago than this (dead and quarantined: `failed`);
+    how many."""
+    return await db.execute(_PRUNE, list(QUEUES), done, failed, limit)
