@@ -16,6 +16,7 @@ from tortoise.connection import get_connection
 from tortoise.transactions import in_transaction
 
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
 
 APP_LABEL = "scaicms"
 
@@ -36,12 +37,11 @@ def tortoise_config(
                     "minsize": 1,
                     "maxsize": size,
                     "application_name": "scaicms",
+                    "connection_class": StatelessSession,
                     "server_settings": {
                         "statement_timeout": str(int(statement_timeout * 1000)),
                         "idle_in_transaction_session_timeout": "60000",
-                        "timezone": "UTC",
-                        "jit": "off",
-                        "max_parallel_workers_per_gather": "0",
+                        **SERVER_SETTINGS,
                     },
                 },
             }
