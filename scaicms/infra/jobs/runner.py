@@ -28,7 +28,14 @@ from scaicms.infra.jobs.running import RunningJob
 from scaicms.infra.services import Services
 from scaicms.kit.errors import AppError, UnavailableError
 
-OUTAGES = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, RedisError, DBConnectionError)
+OUTAGES = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that dies while a statement begins
+    RedisError,
+    DBConnectionError,
+)
 # Whatever keeps the ledger from being written: the lease then runs out, and somebody else does the job.
 LEDGER_ERRORS = (*OUTAGES, asyncpg.PostgresError, OperationalError)
 
@@ -165,7 +172,8 @@ class Runner:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             with contextlib.suppress(*LEDGER_ERRORS):
-                cancel = await ledger.renew(claim.id, claim.fence)
+                async with asyncio.timeout(LEASE_SECONDS / 3):
+                    cancel = await ledger.renew(claim.id, claim.fence)
                 if cancel is None:
                     return
                 if cancel:

@@ -28,8 +28,8 @@ from scaicms.kit import json
 IDLE_POLL_SECONDS = 1.0
 ARQ_POLL_SECONDS = 0.1
 OUTAGE_POLL_SECONDS = 0.5
-# A claim that is under way when the worker is told to stop is waited for, and its jobs are drained.
-CLAIM_SECONDS = 2.0
+# A claim takes a millisecond or two; one that takes this long asks a connection that is gone.
+CLAIM_SECONDS = 5.0
 SURPLUS = 500
 RUNNER = "runner"
 
@@ -125,7 +125,8 @@ class LedgerWorker(Worker):
     async def _claim(self, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim] | None:
         """Start up to `limit` jobs; None while the database is away."""
         try:
-            claims = await self._runner.claim_due(self._queue, limit, without=without)
+            async with asyncio.timeout(CLAIM_SECONDS):
+                claims = await self._runner.claim_due(self._queue, limit, without=without)
         except LEDGER_ERRORS as error:
             log.warning("worker.database_away", queue=self._queue, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(OUTAGE_POLL_SECONDS)
@@ -219,6 +220,7 @@ async def run_workers(
         await asyncio.wait([stopped, *mains], return_when=asyncio.FIRST_COMPLETED)
         for worker in workers.values():
             worker.stop_taking()
+        # A claim that is under way is waited for, so that its jobs are drained too.
         await asyncio.wait(mains, timeout=CLAIM_SECONDS)
         await _drain([task for worker in workers.values() for task in worker.tasks.values()], drain_seconds)
     finally:
