@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help run test check lint types layers unit lock clean
+.PHONY: help run test lint types layers unit lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -31,9 +31,9 @@ layers: $(STAMP) ## Who may import whom
 unit: $(STAMP) ## Tests against embedded PostgreSQL and Valkey, with coverage
 	$(BIN)/python -m pytest -n 2 -m "not chaos and not fuzz" --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-lock: $(STAMP) ## Write the lock file anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras \
-		--prerelease if-necessary-or-explicit --no-header --no-annotate --no-emit-index-url --upgrade \
+lock: $(STAMP) ## Bring the lock file up to pyproject.toml; what is pinned stays pinned (UPGRADE=--upgrade for newer ones)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras $(UPGRADE) \
+		--prerelease if-necessary-or-explicit --no-header --no-annotate --no-emit-index-url \
 		pyproject.toml --output-file requirements.lock
 
 clean: ## Remove the environment and the embedded engines' data
