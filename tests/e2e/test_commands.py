@@ -190,6 +190,27 @@ def test_several_web_processes_share_a_port_and_drain(dev):
     assert time.monotonic() - started < 10, "an idle server stops without waiting out its drain"
 
 
+def test_a_worn_worker_begins_anew_under_the_same_process_id(dev):
+    port = free_port()
+    env = {**dev.env, "SCAICMS_WORKER_MAX_AGE_SECONDS": "1", "SCAICMS_METRICS_PORT": str(port)}
+    worker = subprocess.Popen([*SCAICMS, "worker", "ai", "media"], env=env, cwd=ROOT)
+
+    def beat():
+        workers = dev.ask("/api/v1/search/queues")["workers"]
+        return next((found for found in workers if found["pid"] == worker.pid), None)
+
+    try:
+        dev.until(beat)
+        first = beat()
+        assert first["queues"] == ["ai", "media"]
+        metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+        assert b"scaicms_doorbells" in metrics
+        dev.until(lambda: (beat() or first)["started_at"] > first["started_at"])
+    finally:
+        worker.terminate()
+        assert worker.wait(30) == 0
+
+
 def test_arqs_own_command_runs_a_queue(dev):
     """`arq workers.search.WorkerSettings`, while the worker of `scaicms dev` is stopped."""
     worker = dev.children("worker")[0]
