@@ -318,3 +318,41 @@ async def test_a_job_whose_handler_does_not_exist_here_waits(services):
     job_id = await add(job_of_test())
     assert await runner_of(services, nothing, JOB).run_due("media", 1000) >= 0
     assert await is_(job_id, "pending")
+
+
+async def test_jobs_lost_together_twice_are_done_apart(services):
+    """So that a job that kills its worker a third time takes no innocent one with it."""
+    job, redis = job_of_test(), services.resources.redis
+    await add_for(job, None, 8)
+    for _ in range(2):
+        for claimed in await claim(job, 8):
+            await age(claimed.id)
+        await sweep(redis)
+    moments = {found["run_at"] for found in await db.fetch("SELECT run_at FROM jobs WHERE name = $1", job.name)}
+    assert len(moments) == 8
+    assert (max(moments) - min(moments)).total_seconds() > 1
+    assert await db.fetchval("SELECT bool_and(state = 'pending') FROM jobs WHERE name = $1", job.name)
+
+
+async def test_a_job_may_come_back_while_its_stale_attempt_still_goes_on(services):
+    job, begun, told = job_of_test(), [], asyncio.Event()
+
+    async def handler(payload, running):
+        begun.append(running.id)
+        if len(begun) == 1:
+            await told.wait()
+
+    async with working(worker_of(services, handler, job), services.resources.redis) as worker:
+        job_id = await add(job)
+        await until(lambda: is_held(job_id))
+        await age(job_id)
+        await sweep(services.resources.redis)
+        await until(lambda: is_(job_id, "done"))
+        told.set()
+        await until(lambda: asyncio.sleep(0, not worker.tasks))
+    found = await row(job_id)
+    assert (len(begun), found["attempts"], found["lost_leases"]) == (2, 1, 1)
+
+
+async def is_held(job_id):
+    return (await row(job_id))["lease_until"] is not None

@@ -60,7 +60,8 @@ class Runner:
         self._services = services
         self._turns: dict[str, UUID] = {}
         self.worker = worker
-        self.running: dict[UUID, RunningJob] = {}
+        # By id and fence: a job may come back to the process in which an attempt without a lease still goes on.
+        self.running: dict[tuple[UUID, int], RunningJob] = {}
         # What a newer web enqueued stays pending for a newer worker.
         self.known: Mapping[str, int] = {task.job.name: task.job.version for task in tasks}
         services.resources.notices.subscribe(CANCELLING, self._cancel)
@@ -95,7 +96,7 @@ class Runner:
 
     async def run_claimed(self, claim: Claim) -> None:
         """Run a job whose lease we hold; whatever happens is written to the ledger, never raised."""
-        running = self.running[claim.id] = RunningJob(claim, self._services)
+        running = self.running[claim.id, claim.fence] = RunningJob(claim, self._services)
         job_log = log.bind(job_id=str(claim.id), job=claim.name, attempt=claim.attempts + 1)
         _wait.labels(claim.queue).observe(claim.waited)
         try:
@@ -107,7 +108,7 @@ class Runner:
                 await asyncio.shield(ledger.release(claim))
             raise
         finally:
-            del self.running[claim.id]
+            del self.running[claim.id, claim.fence]
         _jobs.labels(claim.queue, claim.name, outcome).inc()
 
     async def _attempt(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
@@ -181,9 +182,9 @@ class Runner:
 
     def _cancel(self, subject: str | None) -> None:
         """Somebody asked for the end of a job. (None: notices were lost; the next renewal of the lease tells.)"""
-        running = self.running.get(UUID(subject)) if subject is not None else None
-        if running is not None:
-            running.cancel()
+        for (job_id, _), running in list(self.running.items()):
+            if str(job_id) == subject:
+                running.cancel()
 
 
 @contextlib.asynccontextmanager

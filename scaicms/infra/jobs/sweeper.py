@@ -24,6 +24,7 @@ from scaicms.infra.jobs.periodic import promise_due
 
 SWEEP_SECONDS = 3.0
 MAX_LOST_LEASES = 3
+APART_SECONDS = 60
 # Doorbells for the first of a queue's due jobs are enough: a worker that finds more goes on without them.
 MAX_RINGS = 200
 ADVISORY_LOCK = 0x5CA1C0DE
@@ -35,14 +36,17 @@ _expired = Metric("scaicms_leases_expired_total", "Jobs taken back from workers 
 _quarantined = Metric("scaicms_jobs_quarantined_total", "Jobs whose worker died three times", ["queue"])
 log = structlog.get_logger(__name__)
 
+# Jobs that were lost together are done again together, the culprit among them. After the second time they are spread,
+# so that it is alone when it strikes a third time.
 _TAKE_BACK = f"""
 UPDATE jobs SET lost_leases = lost_leases + 1, lease_until = NULL,
+       run_at = CASE WHEN lost_leases >= 1 THEN now() + random() * {APART_SECONDS} * interval '1 second' ELSE run_at END,
        state = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN 'quarantined' ELSE 'pending' END,
        finished_at = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN clock_timestamp() END,
        last_error = 'The worker ' || coalesce(worker, '?') || ' died or froze during this job, time '
            || lost_leases + 1 || ' of {MAX_LOST_LEASES} after which it is kept aside.'
 WHERE id IN (SELECT id FROM jobs WHERE state = 'pending' AND lease_until < now() FOR UPDATE SKIP LOCKED)
-RETURNING id, queue, state
+RETURNING id, queue, state, run_at <= now() AS due
 """
 
 # Due for longer than the grace, or due before the next sweep: the seconds from now at which to ring for each.
@@ -78,14 +82,14 @@ async def sweep(redis: ArqRedis, periodics: Sequence[Periodic] = ()) -> int:
 
 
 async def _take_back() -> list[tuple[str, UUID]]:
-    """End leases that ran out; the jobs that go back to their queues. The third time a job is kept aside."""
+    """End leases that ran out; the jobs to ring for at once. The third time a job is kept aside."""
     again = []
     for row in await db.fetch(_TAKE_BACK):
         _expired.labels(row["queue"]).inc()
         log.warning("lease.expired", job_id=str(row["id"]), queue=row["queue"], state=row["state"])
         if row["state"] == "quarantined":
             _quarantined.labels(row["queue"]).inc()
-        else:
+        elif row["due"]:
             again.append((row["queue"], row["id"]))
     return again
 

@@ -133,13 +133,13 @@ class LedgerWorker(Worker):
             return None
         for claim in claims:
             task = self.loop.create_task(self._runner.run_claimed(claim), name=f"job:{claim.id}")
-            self.tasks[str(claim.id)] = task
+            self.tasks[f"{claim.id}:{claim.fence}"] = task
             self._sites[claim.site_id or NO_SITE] += 1
             task.add_done_callback(partial(self._ended, claim))
         return claims
 
     def _ended(self, claim: Claim, task: asyncio.Task[None]) -> None:
-        del self.tasks[str(claim.id)]
+        del self.tasks[f"{claim.id}:{claim.fence}"]
         self._sites[claim.site_id or NO_SITE] -= 1
         if not self._sites[claim.site_id or NO_SITE]:
             del self._sites[claim.site_id or NO_SITE]
