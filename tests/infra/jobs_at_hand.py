@@ -76,6 +76,8 @@ async def working(worker, redis=None):
         yield worker
     finally:
         worker.stop_taking()
-        for task in (*tasks, *worker.tasks.values()):
+        await asyncio.wait(tasks[:1], timeout=5)
+        left = [*tasks, *worker.tasks.values()]
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, *worker.tasks.values(), return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)

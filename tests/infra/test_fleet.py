@@ -307,8 +307,8 @@ async def test_a_worker_that_stops_hands_back_what_it_cannot_finish(services):
         begun.set()
         await asyncio.sleep(30)
 
-    job_id = await add()
-    async with working(worker_of(services, handler), services.resources.redis):
+    job_id = await add(job := job_of_test())
+    async with working(worker_of(services, handler, job), services.resources.redis):
         await begun.wait()
     found = await row(job_id)
     assert (found["state"], found["attempts"], found["lease_until"]) == ("pending", 0, None)

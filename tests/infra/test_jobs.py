@@ -218,6 +218,7 @@ async def test_the_sweeper_rings_for_what_redis_forgot(services):
 async def test_the_sweeper_takes_over_from_the_dead_and_sets_killers_aside(services):
     redis, job_id = services.resources.redis, await add()
     for lost in range(3):
+        await age(job_id)
         assert await claims.claim(job_id, worker="doomed", known={JOB.name: 1}) is not None, lost
         await age(job_id)
         while await sweep(redis):

@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 # so that it is alone when it strikes a third time.
 _TAKE_BACK = f"""
 UPDATE jobs SET lost_leases = lost_leases + 1, lease_until = NULL,
-       run_at = CASE WHEN lost_leases >= 1 THEN now() + random() * {APART_SECONDS} * interval '1 second' ELSE run_at END,
+       run_at = CASE WHEN lost_leases >= 1 THEN now() + random() * interval '{APART_SECONDS} seconds' ELSE run_at END,
        state = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN 'quarantined' ELSE 'pending' END,
        finished_at = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN clock_timestamp() END,
        last_error = 'The worker ' || coalesce(worker, '?') || ' died or froze during this job, time '
