@@ -24,7 +24,8 @@ import uvloop
 from aiohttp import web
 
 from scaicms import registry
-from scaicms.app import create_app, create_services
+from scaicms.app import create_app
+from scaicms.connect import create_services
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.features.content.schemas import CreateItem

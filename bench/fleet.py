@@ -26,7 +26,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 
 from scaicms import registry
-from scaicms.app import create_services
+from scaicms.connect import create_services
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.infra import db

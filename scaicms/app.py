@@ -1,19 +1,16 @@
-"""The one place where everything meets: `create_app()` for the web tier, `create_services()` for every process."""
+"""`create_app()`: the web tier, where everything meets."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Literal
+from pkgutil import resolve_name
 
 from aiohttp import web
 
 from scaicms import registry
+from scaicms.connect import create_services
 from scaicms.features.auth.service import Authenticator
-from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.db.migrations import pending_migrations
-from scaicms.infra.resources import open_resources
-from scaicms.infra.services import Services
 from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
 from scaicms.web.dispatch import add_operations
@@ -21,15 +18,6 @@ from scaicms.web.middleware import outer
 from scaicms.web.openapi import setup_openapi
 from scaicms.web.operations import add_operations_endpoints
 from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES, TRUSTED_PROXIES
-
-
-@asynccontextmanager
-async def create_services(settings: Settings, *, kind: Literal["web", "worker"]) -> AsyncIterator[Services]:
-    """Connect this process and give the services over its connections."""
-    declare(registry.permissions())
-    registry.connect_events()
-    async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
-        yield Services(resources)
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -53,7 +41,7 @@ def create_app(settings: Settings) -> web.Application:
     setup_openapi(app, settings.public_url)
     for feature in registry.FEATURES:
         if feature.pages is not None:
-            feature.pages(app)
+            resolve_name(feature.pages)(app)
     return app
 
 

@@ -1,5 +1,8 @@
 """All features, one line each, lowest rank first."""
 
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
 from scaicms.features.api_keys.feature import FEATURE as API_KEYS
 from scaicms.features.auth.feature import FEATURE as AUTH
 from scaicms.features.content.feature import FEATURE as CONTENT
@@ -14,7 +17,9 @@ from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
 from scaicms.web.feature import Feature
-from scaicms.web.operation import Operation
+
+if TYPE_CHECKING:  # workers do without the web tier
+    from scaicms.web.operation import Operation
 
 FEATURES: tuple[Feature, ...] = (
     PERMISSIONS,
@@ -42,8 +47,10 @@ def model_modules() -> list[str]:
     return [*GROUND_MODELS, *(feature.models for feature in FEATURES if feature.models is not None)]
 
 
-def operations() -> list[Operation]:
-    return [operation for feature in FEATURES for routes in feature.routes for operation in routes.operations]
+def operations() -> "list[Operation]":
+    """Every operation of the API. This imports all routes, and the web tier with them."""
+    routes = [resolve_name(name) for feature in FEATURES for name in feature.routes]
+    return [operation for declared in routes for operation in declared.operations]
 
 
 def tasks() -> list[Task]:

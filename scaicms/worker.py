@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from scaicms import registry
-from scaicms.app import create_services
+from scaicms.connect import create_services
 from scaicms.infra.jobs.heartbeat import worker_name
 from scaicms.infra.jobs.recycling import until_worn
 from scaicms.infra.jobs.runner import Runner

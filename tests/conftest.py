@@ -15,7 +15,8 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from scaicms import registry
-from scaicms.app import create_app, create_services
+from scaicms.app import create_app
+from scaicms.connect import create_services
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.features.auth.service import AuthService

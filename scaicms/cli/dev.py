@@ -18,7 +18,7 @@ from rich.panel import Panel
 
 import scaicms
 from scaicms import registry
-from scaicms.app import create_services
+from scaicms.connect import create_services
 from scaicms.demo import ensure_demo
 from scaicms.embedded.engine import EngineError
 from scaicms.embedded.guardian import Guardian

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from scaicms.app import create_services
+from scaicms.connect import create_services
 from scaicms.features.content.importing import ImportOptions, ImportService, Report
 from scaicms.features.content.reading import SourceError
 from scaicms.features.sites.service import SiteService

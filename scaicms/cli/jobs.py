@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from scaicms.app import create_services
 from scaicms.cli.tables import table_console
+from scaicms.connect import create_services
 from scaicms.features.search.queues import QueueService
 from scaicms.features.search.schemas import JobOut, JobsQuery, ReplayJobs
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import get_settings
 
-app = typer.Typer(help="Jobs: list, show, retry, cancel.", no_args_is_help=True)
+app = typer.Typer(name="jobs", add_completion=False, help="Jobs: list, show, retry, cancel.", no_args_is_help=True)
 
 State = Annotated[str | None, typer.Option(help="due, deferred, running, done, dead, quarantined or cancelled.")]
 JobId = Annotated[UUID, typer.Argument(help="Id of the job.")]

@@ -1,33 +1,54 @@
 """The commands of `scaicms`."""
 
 import sys
-from typing import Annotated
+from pkgutil import resolve_name
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from typer.core import TyperGroup
 
 from scaicms import __version__
-from scaicms.cli import dev, importing, jobs, migrate, openapi, queues, scaffold, serve, users, worker
 from scaicms.kit.errors import AppError
+
+COMMANDS = {
+    "dev": "scaicms.cli.dev:dev",
+    "serve": "scaicms.cli.serve:serve",
+    "worker": "scaicms.cli.worker:worker",
+    "queues": "scaicms.cli.queues:queues",
+    "migrate": "scaicms.cli.migrate:migrate",
+    "import": "scaicms.cli.importing:import_",
+    "openapi": "scaicms.cli.openapi:openapi",
+    "new-feature": "scaicms.cli.scaffold:new_feature",
+    "jobs": "scaicms.cli.jobs:app",
+    "user": "scaicms.cli.users:app",
+}
+"""Where each command is. Only the one that runs is imported: a worker should not hold what `scaicms dev` needs."""
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own base, not exported
+        return list(COMMANDS)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # the same
+        if cmd_name not in COMMANDS:
+            return None
+        found = resolve_name(COMMANDS[cmd_name])
+        if not isinstance(found, typer.Typer):
+            function, found = found, typer.Typer(add_completion=False)
+            found.command(cmd_name)(function)
+        return typer.main.get_command(found)
+
 
 app = typer.Typer(
     name="scaicms",
+    cls=_Commands,
     help="Multi-site, API-first content management driven by durable jobs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("dev")(dev.dev)
-app.command("serve")(serve.serve)
-app.command("worker")(worker.worker)
-app.command("queues")(queues.queues)
-app.command("migrate")(migrate.migrate)
-app.command("import")(importing.import_)
-app.command("openapi")(openapi.openapi)
-app.command("new-feature")(scaffold.new_feature)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(users.app, name="user")
 
 
 def _version(wanted: bool) -> None:

@@ -8,8 +8,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from scaicms.app import create_services
 from scaicms.cli.tables import table_console
+from scaicms.connect import create_services
 from scaicms.features.search.queues import QueueService
 from scaicms.features.search.schemas import QueueOut, QueuesOut, WorkerOut
 from scaicms.kit.clock import utcnow

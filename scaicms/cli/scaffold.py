@@ -66,10 +66,9 @@ async def read_{name}(call: Call) -> web.StreamResponse:
     "feature.py": '''"""Manifest."""
 
 from scaicms.features.{name} import permissions
-from scaicms.features.{name}.routes import routes
 from scaicms.web.feature import Feature
 
-FEATURE = Feature(name="{name}", routes=(routes,), permissions=permissions.ALL)
+FEATURE = Feature(name="{name}", routes=("scaicms.features.{name}.routes:routes",), permissions=permissions.ALL)
 ''',
 }
 

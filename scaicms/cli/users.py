@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from scaicms.app import create_services
+from scaicms.connect import create_services
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.service import UserService
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import get_settings
 
-app = typer.Typer(help="People who can log in.", no_args_is_help=True)
+app = typer.Typer(name="user", help="People who can log in.", no_args_is_help=True, add_completion=False)
 
 
 @app.callback()

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 from scaicms.kit import json
 from scaicms.kit.errors import (
     BadRequestError,
-    FieldError,
     InvalidError,
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from scaicms.kit.schemas import field_errors
 
 CHUNK_BYTES = 64 * 1024
 
@@ -81,23 +81,3 @@ def validate(model: type[BaseModel], value: Any, *, prefix: str = "") -> Any:
         return model.model_validate(value)
     except ValidationError as error:
         raise InvalidError(errors=field_errors(error, prefix)) from None
-
-
-def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
-    """Pydantic's errors with JSON pointers (RFC 6901); inputs are not echoed, they may be secrets."""
-    return [
-        FieldError(
-            pointer=prefix + "".join("/" + _escape(part) for part in item["loc"]),
-            code=_code(item["type"]),
-            message=item["msg"].removeprefix("Value error, "),
-        )
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-
-
-def _escape(part: int | str) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
-
-
-def _code(kind: str) -> str:
-    return {"missing": "required", "extra_forbidden": "unknown_field"}.get(kind, kind)

@@ -4,7 +4,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import BadRequestError, FieldError, InvalidError, NotFoundError, UnknownParameterError
@@ -17,29 +17,6 @@ from scaicms.web.ports import ADDRESS, RAW_BODY, SERVICES
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 ServiceT = TypeVar("ServiceT", bound=Service)
-
-
-class Query(BaseModel):
-    """Base of query parameter models: unknown parameters are refused."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=False)
-
-
-class PageQuery(Query):
-    """Parameters of every list."""
-
-    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page, from 1.")
-    page_size: int = Field(default=50, ge=1, le=200, description="Items a page, at most 200.")
-
-    @property
-    def offset(self) -> int:
-        return (self.page - 1) * self.page_size
-
-
-class Body(BaseModel):
-    """Base of request bodies: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Call:

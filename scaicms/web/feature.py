@@ -1,30 +1,31 @@
 """The manifest of a feature: all that the rest of the system needs to know of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-
-from aiohttp import web
 
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
-from scaicms.web.operation import Routes
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Declared once, in the feature's `feature.py`; collected by `scaicms/registry.py`."""
+    """Declared once, in the feature's `feature.py`; collected by `scaicms/registry.py`.
+
+    What only the web tier runs is named (`module:attribute`), not imported: a worker is the smaller by it.
+    """
 
     name: str
     models: str | None = None
     """Module with the feature's Tortoise models."""
-    routes: Sequence[Routes] = ()
+    routes: Sequence[str] = ()
+    """Where its `Routes` are; earlier ones win where paths overlap."""
     events: Sequence[type[Event]] = ()
     subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
     periodic: Sequence[Periodic] = ()
     """What the fleet does again and again for this feature: prune, verify, seal."""
     permissions: Sequence[Permission] = ()
-    pages: Callable[[web.Application], None] | None = None
-    """Adds routes outside `/api`."""
+    pages: str | None = None
+    """Where the function is that adds routes outside `/api` to an `aiohttp.web.Application`."""

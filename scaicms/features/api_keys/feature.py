@@ -1,13 +1,12 @@
 """Manifest."""
 
 from scaicms.features.api_keys import events, permissions
-from scaicms.features.api_keys.routes import routes
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="api_keys",
     models="scaicms.features.api_keys.models",
-    routes=(routes,),
+    routes=("scaicms.features.api_keys.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
 )

@@ -5,7 +5,8 @@ from aiohttp import web
 from scaicms.features.api_keys import permissions
 from scaicms.features.api_keys.schemas import ApiKeyOut, CreateApiKey, CreatedApiKey, UpdateApiKey
 from scaicms.features.api_keys.service import ApiKeyService
-from scaicms.web.call import Call, PageQuery
+from scaicms.kit.schemas import PageQuery
+from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, no_content, reply
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from scaicms.web.call import Body
+from scaicms.kit.schemas import Body
 
 
 class CreateApiKey(Body):

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from scaicms.features.users.schemas import Name, Password, UserOut
-from scaicms.web.call import Body
+from scaicms.kit.schemas import Body
 
 
 class Login(Body):

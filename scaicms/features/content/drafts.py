@@ -12,8 +12,8 @@ from scaicms.features.content.schemas import UnpublishedTarget
 from scaicms.features.content_types.schemas import FieldDefinition
 from scaicms.features.content_types.service import CompiledType
 from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.schemas import field_errors
 from scaicms.kit.slugs import slugify
-from scaicms.web.body import field_errors
 
 SLUG_CANDIDATES = 50
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from scaicms.web.call import Body, PageQuery, Query
+from scaicms.kit.schemas import Body, PageQuery, Query
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
 Status = Literal["draft", "published", "changed"]

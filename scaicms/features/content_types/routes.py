@@ -7,7 +7,8 @@ from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.schemas import ContentTypeOut, CreateContentType, UpdateContentType
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.kit import json
-from scaicms.web.call import Call, PageQuery
+from scaicms.kit.schemas import PageQuery
+from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import (
     Page,

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scaicms.features.content_types.fields import FieldDefinition, FieldKey
-from scaicms.web.call import Body
+from scaicms.kit.schemas import Body
 
 __all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "UpdateContentType"]
 

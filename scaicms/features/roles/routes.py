@@ -16,7 +16,8 @@ from scaicms.features.roles.schemas import (
     UpdateRole,
 )
 from scaicms.features.roles.service import RoleService
-from scaicms.web.call import Call, PageQuery
+from scaicms.kit.schemas import PageQuery
+from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, no_content, reply
 

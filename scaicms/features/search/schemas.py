@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.infra.jobs import QUEUES
-from scaicms.web.call import Body, PageQuery
+from scaicms.kit.schemas import Body, PageQuery
 
 QueueName = Literal["default", "search", "webhooks", "media", "ai"]
 JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]

@@ -1,13 +1,12 @@
 """Manifest."""
 
 from scaicms.features.sites import events, permissions
-from scaicms.features.sites.routes import routes
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="sites",
     models="scaicms.features.sites.models",
-    routes=(routes,),
+    routes=("scaicms.features.sites.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
 )

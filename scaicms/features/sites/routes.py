@@ -6,7 +6,8 @@ from scaicms.features.sites import permissions
 from scaicms.features.sites.models import SiteRow
 from scaicms.features.sites.schemas import CreateDomain, CreateSite, DomainOut, SiteOut, UpdateSite
 from scaicms.features.sites.service import SiteService
-from scaicms.web.call import Call, PageQuery
+from scaicms.kit.schemas import PageQuery
+from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.web.call import Body
+from scaicms.kit.schemas import Body
 
 SiteKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 # The shape of a language tag (RFC 5646 §2.1): language, script, region, variants.

@@ -1,6 +1,5 @@
 """Manifest."""
 
-from scaicms.features.template_packs.site import add_pages
 from scaicms.web.feature import Feature
 
-FEATURE = Feature(name="template_packs", pages=add_pages)
+FEATURE = Feature(name="template_packs", pages="scaicms.features.template_packs.site:add_pages")

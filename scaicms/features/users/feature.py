@@ -1,13 +1,12 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
-from scaicms.features.users.routes import routes
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="users",
     models="scaicms.features.users.models",
-    routes=(routes,),
+    routes=("scaicms.features.users.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
 )

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
-from scaicms.web.call import Body, PageQuery
+from scaicms.kit.schemas import Body, PageQuery
 
 
 def _check_length(password: str) -> str:

@@ -1,0 +1,20 @@
+"""`create_services()`: what every process connects and runs, be it web, worker or a command."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from scaicms import registry
+from scaicms.features.permissions.service import declare
+from scaicms.infra.resources import open_resources
+from scaicms.infra.services import Services
+from scaicms.settings import Settings
+
+
+@asynccontextmanager
+async def create_services(settings: Settings, *, kind: Literal["web", "worker"]) -> AsyncIterator[Services]:
+    """Connect this process and give the services over its connections."""
+    declare(registry.permissions())
+    registry.connect_events()
+    async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
+        yield Services(resources)

@@ -1,0 +1,48 @@
+"""Bases of what comes in by HTTP, and what is wrong with it. Knows nothing of the web tier: workers validate too."""
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from scaicms.kit.errors import FieldError
+
+
+class Query(BaseModel):
+    """Base of query parameter models: unknown parameters are refused."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=False)
+
+
+class PageQuery(Query):
+    """Parameters of every list."""
+
+    page: int = Field(default=1, ge=1, le=1_000_000, description="Which page, from 1.")
+    page_size: int = Field(default=50, ge=1, le=200, description="Items a page, at most 200.")
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.page_size
+
+
+class Body(BaseModel):
+    """Base of request bodies: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
+    """Pydantic's errors with JSON pointers (RFC 6901); inputs are not echoed, they may be secrets."""
+    return [
+        FieldError(
+            pointer=prefix + "".join("/" + _escape(part) for part in item["loc"]),
+            code=_code(item["type"]),
+            message=item["msg"].removeprefix("Value error, "),
+        )
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+def _escape(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _code(kind: str) -> str:
+    return {"missing": "required", "extra_forbidden": "unknown_field"}.get(kind, kind)
