@@ -35,8 +35,7 @@ async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> No
     started_at = to_rfc3339(utcnow())
     process = psutil.Process()
     while True:
-        if not runner.running:
-            give_back()
+        give_back()
         beat = {
             "id": runner.worker,
             "host": socket.gethostname(),

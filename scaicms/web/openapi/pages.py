@@ -1,5 +1,7 @@
 """`GET /openapi.json` and `GET /docs`, Swagger UI served from here: no other host is asked for anything."""
 
+import asyncio
+from functools import lru_cache
 from importlib.resources import files
 
 from aiohttp import web
@@ -26,27 +28,14 @@ PAGE = """<!doctype html>
 
 
 def setup_openapi(app: web.Application, public_url: str | None = None) -> None:
-    """Add the document and its page. Call after every route is on the router."""
-    body = json.dumps(openapi_document(app, public_url))
-    etag = etag_of(body)
+    """Add the document and its page. Few processes are ever asked for them, so neither is made or held before."""
+
+    @lru_cache(maxsize=1)
+    def made() -> bytes:
+        return json.dumps(openapi_document(app, public_url))
 
     async def document(request: web.Request) -> web.Response:
-        response = conditional(request, body, etag)
-        response.enable_compression()
-        return response
-
-    assets = {name: (ASSETS / name).read_bytes() for name in NAMES}
-
-    async def asset(request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if name not in assets:
-            raise web.HTTPNotFound
-        kind = _TYPES["." + name.rsplit(".", 1)[1]]
-        tag = etag_of(assets[name])
-        if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers={"ETag": tag})
-        response = web.Response(body=assets[name], content_type=kind, headers={"ETag": tag})
-        response.headers["Cache-Control"] = "public, max-age=3600"
+        response = conditional(request, made())
         response.enable_compression()
         return response
 
@@ -54,6 +43,22 @@ def setup_openapi(app: web.Application, public_url: str | None = None) -> None:
     app.router.add_get("/api/v1/openapi.json", document)
     app.router.add_get("/docs", page)
     app.router.add_get("/docs/assets/{name}", asset)
+
+
+async def asset(request: web.Request) -> web.Response:
+    """A file of Swagger UI."""
+    name = request.match_info["name"]
+    if name not in NAMES:
+        raise web.HTTPNotFound
+    content = await asyncio.to_thread((ASSETS / name).read_bytes)
+    tag = etag_of(content)
+    if request.headers.get("If-None-Match") == tag:
+        return web.Response(status=304, headers={"ETag": tag})
+    kind = _TYPES["." + name.rsplit(".", 1)[1]]
+    response = web.Response(body=content, content_type=kind, headers={"ETag": tag})
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.enable_compression()
+    return response
 
 
 async def page(_: web.Request) -> web.Response:

@@ -1,0 +1,63 @@
+"""The web tier in many processes: gunicorn keeps them, aiohttp answers in each."""
+
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.worker import GunicornUVLoopWebWorker
+from gunicorn.app.base import BaseApplication
+
+from scaicms.app import create_app
+from scaicms.cli.serve import http_options
+from scaicms.settings import Settings
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class _Processes(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn as a process manager: it restarts what dies and passes signals on."""
+
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self._settings = settings
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[[], Awaitable[web.AppRunner]]:
+        async def runner() -> web.AppRunner:
+            return web.AppRunner(create_app(self._settings), **http_options(self._settings))
+
+        return runner
+
+
+def serve_many(settings: Settings, host: str, port: int, processes: int) -> None:
+    """Serve until told to stop; each process drains by itself."""
+    _share_metrics(settings)
+    options = {
+        "bind": f"{host}:{port}",
+        "workers": processes,
+        "worker_class": f"{GunicornUVLoopWebWorker.__module__}.{GunicornUVLoopWebWorker.__qualname__}",
+        "graceful_timeout": settings.drain_seconds,
+        "timeout": 60,
+        "proc_name": "scaicms",
+        "limit_request_line": 0,
+    }
+    _Processes(settings, options).run()
+
+
+def _share_metrics(settings: Settings) -> None:
+    """Give all processes one folder for their metrics. The client library looks for it when it is imported, which
+    has happened by now: begin anew with it in the environment."""
+    if METRICS_FOLDER in os.environ:
+        return
+    folder = settings.home / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "scaicms", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**os.environ, METRICS_FOLDER: str(folder.resolve())})  # noqa: S606 - this program itself
