@@ -28,10 +28,10 @@ COMMANDS = {
 
 
 class _Commands(TyperGroup):
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own base, not exported
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer's own base
         return list(COMMANDS)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # the same
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # typer's own base again
         if cmd_name not in COMMANDS:
             return None
         found = resolve_name(COMMANDS[cmd_name])

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,19 @@ def test_nothing_tracked_names_a_registry_or_a_home():
         if path.is_file() and path.suffix not in {".js", ".css", ".png"}:
             found = forbidden.search(path.read_text(encoding="utf-8", errors="ignore"))
             assert found is None, f"{name}: {found}"
+
+
+def test_a_worker_does_not_load_the_web_tier():
+    """Neither what the other commands need: it is what keeps a worker small."""
+    others = {
+        "aiohttp.web",
+        "aiohttp_apispec",
+        "marshmallow",
+        "gunicorn",
+        "watchfiles",
+        "scaicms.app",
+        "scaicms.cli.dev",
+    }
+    program = f"import sys, scaicms.cli, scaicms.cli.worker; print(sorted({others!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
