@@ -60,3 +60,13 @@ def test_the_image_runs_unprivileged_and_stops_by_signal():
 def test_hadolint_finds_nothing():
     done = subprocess.run([HADOLINT, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("schema", "pattern"), [("compose-spec", "docker-compose.yml"), ("github-workflows", ".github/workflows/*.yml")]
+)
+def test_files_hold_to_their_published_schemas(schema, pattern):
+    files = sorted(map(str, ROOT.glob(pattern)))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert (len(files), done.returncode) == (1, 0), done.stdout
