@@ -78,6 +78,15 @@ async def test_the_page_asks_no_other_host_for_anything(client):
     assert (await client.get("/docs/assets/other.js")).status == 404
 
 
+async def test_a_browser_that_has_the_document_is_told_so(client):
+    """Browsers ask for compression, and a 304 has nothing to compress."""
+    first = await client.get("/openapi.json", headers={"Accept-Encoding": "gzip, deflate"})
+    assert first.headers["Content-Encoding"] in ("gzip", "deflate")
+    known = {"If-None-Match": first.headers["ETag"], "Accept-Encoding": "gzip, deflate"}
+    again = await client.get("/openapi.json", headers=known)
+    assert (again.status, await again.read()) == (304, b"")
+
+
 def test_every_route_declares_who_may_use_it(client):
     """Routes are closed unless they say `public=`; those outside the API are listed here with what they are."""
     open_on_purpose = {

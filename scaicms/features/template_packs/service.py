@@ -24,6 +24,8 @@ PAGE_SIZE = 20
 MAX_PAGE = 1_000_000
 MAX_CACHED_CHARACTERS = 4_000_000
 
+_FIRST_HEADING = re.compile(r"\s*# ([^\n]*)")
+
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     loader=PackageLoader("scaicms.features.template_packs", "starter"), autoescape=select_autoescape(), trim_blocks=True
 )
@@ -95,14 +97,21 @@ class _HtmlCache:
         known = self._kept.get(etag)
         if known is not None:
             return known
-        texts = (item["data"].get(f.key) for f in content_type.fields.values() if f.type == "markdown")
-        html = Markup("\n".join(markdown.to_html(text) for text in texts if text))  # noqa: S704 - to_html has sanitised it
+        data, title = item["data"], item["data"].get(content_type.title_key or "")
+        texts = (data.get(f.key) for f in content_type.fields.values() if f.type == "markdown")
+        html = Markup("\n".join(markdown.to_html(_untitled(text, title)) for text in texts if text))  # noqa: S704 - to_html has sanitised it
         self._kept[etag] = html
         self._size += len(html)
         while self._size > MAX_CACHED_CHARACTERS:
             _, dropped = self._kept.popitem(last=False)
             self._size -= len(dropped)
         return html
+
+
+def _untitled(text: str, title: str | None) -> str:
+    """The text without a first heading that repeats the title, which the page shows already."""
+    heading = _FIRST_HEADING.match(text)
+    return text[heading.end() :] if heading is not None and heading[1].strip() == title else text
 
 
 @lru_cache(maxsize=256)

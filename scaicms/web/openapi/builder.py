@@ -21,10 +21,10 @@ with `Authorization: Bearer`, an access token from `POST /auth/login` or an API 
 content of a site name it in `X-Site-ID`. Unknown query parameters and body keys are refused."""
 
 _PARAMETERS = {
-    "SiteID": ("X-Site-ID", True, "The site, by id or key.", "demo"),
-    "IdempotencyKey": ("Idempotency-Key", False, "Repeating the request with it gives the first answer, 24 h.", "k1"),
-    "IfNoneMatch": ("If-None-Match", False, "Answer 304 if this ETag is current.", '"v7-1a2b3c4d5e6f"'),
-    "IfMatch": ("If-Match", False, "Write only if this ETag is current, else 412.", '"v7"'),
+    "SiteID": ("X-Site-ID", True, "The site, by id or key."),
+    "IdempotencyKey": ("Idempotency-Key", False, "Repeating the request with it gives the first answer, 24 h."),
+    "IfNoneMatch": ("If-None-Match", False, 'Answer 304 if this ETag is current, such as `"v7-1a2b3c4d5e6f"`.'),
+    "IfMatch": ("If-Match", False, 'Write only if this ETag is current, such as `"v7"`, else 412.'),
 }
 _HEADERS = {
     "RequestID": "Names the request in logs and errors.",
@@ -103,8 +103,11 @@ def _add_components(spec: APISpec) -> None:
         "bearer",
         {"type": "http", "scheme": "bearer", "description": "An access token (JWT) or an API key (`scai_…`)."},
     )
-    for name, (header, required, description, example) in _PARAMETERS.items():
-        about = {"name": header, "required": required, "description": description, "example": example}
+    for name, (header, required, description) in _PARAMETERS.items():
+        about: dict[str, Any] = {"name": header, "required": required, "description": description}
+        # The page fills examples in: an optional header of somebody else's would make every try fail.
+        if required:
+            about["example"] = "demo"
         spec.components.parameter(name, "header", {**about, "schema": {"type": "string"}})
     for name, description in _HEADERS.items():
         spec.components.header(name, {"description": description, "schema": {"type": "string"}})

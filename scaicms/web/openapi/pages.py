@@ -36,7 +36,8 @@ def setup_openapi(app: web.Application, public_url: str | None = None) -> None:
 
     async def document(request: web.Request) -> web.Response:
         response = conditional(request, made())
-        response.enable_compression()
+        if response.status == 200:  # a 304 has no body, and aiohttp fails over compressing none
+            response.enable_compression()
         return response
 
     app.router.add_get("/openapi.json", document)

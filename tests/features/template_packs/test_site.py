@@ -51,3 +51,11 @@ async def test_a_closed_site_shows_nothing(articles, client):
     await articles.post("/content", {"type": "article", "data": {"title": "Hidden"}, "publish": True})
     status, text, _ = await page(client, host)
     assert (status, "Hidden" in text) == (404, False)
+
+
+async def test_a_page_shows_its_title_once(articles, admin, client):
+    host = await opened(articles, admin)
+    for title, body in (("Same", "\n# Same\n\nWords."), ("Other", "# Same\n\nWords.")):
+        await articles.post("/content", {"type": "article", "data": {"title": title, "body": body}, "publish": True})
+    assert (await page(client, host, "/articles/same"))[1].count("<h1") == 1
+    assert (await page(client, host, "/articles/other"))[1].count("<h1") == 2
