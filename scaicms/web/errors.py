@@ -4,23 +4,16 @@ import asyncpg
 import structlog
 from aiohttp import web
 from redis.exceptions import RedisError
-from tortoise.exceptions import DBConnectionError, OperationalError, ValidationError
+from tortoise.exceptions import OperationalError, ValidationError
 
+from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.errors import AppError, ConflictError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
-_OUTAGES = (
-    ConnectionError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    RedisError,
-    DBConnectionError,
-)
+# A file that cannot be read is our own fault, unlike a connection.
+_OUTAGES = (ConnectionError, *(kind for kind in db.OUTAGES if kind is not OSError), RedisError)
 _HTTP_CODES = {
     400: ("bad_request", "The request could not be read."),
     404: ("not_found", "There is nothing at this address."),

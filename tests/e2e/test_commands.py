@@ -32,7 +32,7 @@ def free_port():
 class Running:
     """A `scaicms dev` and what to ask it."""
 
-    def __init__(self, home):
+    def __init__(self, home, **env):
         self.port, self.home = free_port(), home
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SCAICMS_", "DATABASE_", "REDIS_"))}
         self.env = {
@@ -40,6 +40,7 @@ class Running:
             "SCAICMS_HOME": str(home),
             "SCAICMS_PORT": str(self.port),
             "SCAICMS_ADMIN_PASSWORD": PASSWORD,
+            **env,
         }
         self.log = (home.parent / f"{home.name}.log").open("wb")
         self.process = subprocess.Popen(

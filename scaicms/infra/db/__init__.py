@@ -1,6 +1,7 @@
 """PostgreSQL. Tortoise owns models, migrations and ordinary CRUD; asyncpg is spoken to directly where it counts."""
 
 from scaicms.infra.db.connection import (
+    OUTAGES,
     after_commit,
     close_database,
     execute,
@@ -15,6 +16,7 @@ from scaicms.infra.db.connection import (
 from scaicms.infra.db.reads import ReadPool, open_read_pool
 
 __all__ = [
+    "OUTAGES",
     "ReadPool",
     "after_commit",
     "close_database",

@@ -5,20 +5,35 @@ connection; outside, each call borrows a connection for itself.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, cast
 
+import asyncpg
 from asyncpg import Record
 from tortoise import Tortoise
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
-from tortoise.connection import get_connection
+from tortoise.connection import get_connection, get_connections
+from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
 from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
 
 APP_LABEL = "scaicms"
+CONNECTION = "default"
+OUTAGES = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that dies while a statement begins
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    DBConnectionError,
+)
+"""What is raised while the server is away, starts or stops: nothing is wrong with the statement; try again later."""
 
 AfterCommit = Callable[[], Awaitable[None]]
 _pending: ContextVar[list[AfterCommit] | None] = ContextVar("scaicms_after_commit", default=None)
@@ -30,7 +45,7 @@ def tortoise_config(
     """Tortoise's configuration; `statement_timeout` is in seconds."""
     return {
         "connections": {
-            "default": {
+            CONNECTION: {
                 "engine": "tortoise.backends.asyncpg",
                 "credentials": {
                     **parse_dsn(dsn),
@@ -49,7 +64,7 @@ def tortoise_config(
         "apps": {
             APP_LABEL: {
                 "models": list(models),
-                "default_connection": "default",
+                "default_connection": CONNECTION,
                 "migrations": "scaicms.migrations",
             }
         },
@@ -84,12 +99,41 @@ async def transaction() -> AsyncIterator[None]:
     pending: list[AfterCommit] = []
     token = _pending.set(pending)
     try:
-        async with in_transaction():
+        async with _outermost():
             yield
     finally:
         _pending.reset(token)
     for callback in pending:
         await callback()
+
+
+@asynccontextmanager
+async def _outermost() -> AsyncIterator[None]:
+    """Tortoise's transaction, and after it the task's own view of the database as it was before.
+
+    When the server goes away Tortoise leaves the task bound to the dead connection, and keeps the connection on which
+    a transaction could not begin, so that a long-lived task would fail for ever and the pool would run dry.
+    """
+    connections = get_connections()
+    before = connections.set(CONNECTION, _client())
+    context: Any = in_transaction()
+    try:
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(context)
+            except BaseException:
+                await _give_back(context.client)
+                raise
+            yield
+    finally:
+        connections.reset(before)
+
+
+async def _give_back(client: Any) -> None:
+    taken, pool = client._connection, client._parent._pool
+    if taken is not None and pool is not None:
+        with suppress(*OUTAGES):
+            await pool.release(taken)
 
 
 def after_commit(callback: AfterCommit) -> None:
@@ -109,7 +153,7 @@ def in_open_transaction() -> bool:
 
 
 def _client() -> AsyncpgDBClient:
-    return cast(AsyncpgDBClient, get_connection("default"))
+    return cast(AsyncpgDBClient, get_connection(CONNECTION))
 
 
 async def fetch(sql: str, *arguments: object) -> list[Record]:

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 from pydantic import ValidationError
 from redis.exceptions import RedisError
-from tortoise.exceptions import DBConnectionError, OperationalError
+from tortoise.exceptions import OperationalError
 
 from scaicms.infra import db
 from scaicms.infra.jobs import claims, ledger
@@ -28,14 +28,7 @@ from scaicms.infra.jobs.running import RunningJob
 from scaicms.infra.services import Services
 from scaicms.kit.errors import AppError, UnavailableError
 
-OUTAGES = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that dies while a statement begins
-    RedisError,
-    DBConnectionError,
-)
+OUTAGES = (*db.OUTAGES, RedisError)
 # Whatever keeps the ledger from being written: the lease then runs out, and somebody else does the job.
 LEDGER_ERRORS = (*OUTAGES, asyncpg.PostgresError, OperationalError)
 

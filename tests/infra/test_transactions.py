@@ -1,0 +1,37 @@
+"""What a transaction that could not begin leaves behind: nothing, neither in its task nor in the pool."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from scaicms.infra import db
+from scaicms.infra.db.dsn import parse_dsn
+
+
+async def refused(monkeypatch):
+    async def refuse(*_):
+        raise asyncpg.InterfaceError("the connection is closed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("asyncpg.transaction.Transaction.start", refuse)
+        with pytest.raises(asyncpg.InterfaceError):
+            async with db.transaction():
+                raise AssertionError("it cannot begin")
+
+
+async def test_the_task_goes_on_with_other_connections(services, settings, monkeypatch):
+    await refused(monkeypatch)
+    other = await asyncpg.connect(**parse_dsn(settings.database_url))
+    await other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scaicms'")
+    await other.close()
+    await asyncio.sleep(0.2)
+    async with db.transaction():
+        assert await db.fetchval("SELECT 1") == 1
+
+
+async def test_the_pool_gets_every_connection_back(services, settings, monkeypatch):
+    for _ in range(settings.db_pool_size + 1):
+        await asyncio.create_task(refused(monkeypatch))
+    async with asyncio.timeout(5), db.transaction():
+        assert await db.fetchval("SELECT 1") == 1
