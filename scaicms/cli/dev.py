@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import signal
 import socket
 import sys
 import time
@@ -52,6 +53,8 @@ def dev(
         with locked(settings.home):
             _refuse_used_port(settings)
             asyncio.run(_dev(settings, console, started, reload=reload))
+    except asyncio.CancelledError:
+        return  # told to stop before everything was up: that is no failure
     except (HomeInUseError, PortInUseError, EngineError, ChildFailedError) as error:
         console.print(f"[red]{error}[/]", highlight=False)
         raise typer.Exit(1) from None
@@ -85,6 +88,7 @@ def _listener(port: int) -> str | None:
 
 async def _dev(settings: Settings, console: Console, started: float, *, reload: bool) -> None:
     supervisor = Supervisor(console, Guardian())
+    _stop_on_signals()
     try:
         env = await _engines(settings, supervisor)
         settings = settings.model_copy(update={"database_url": env["DATABASE_URL"], "redis_url": env["REDIS_URL"]})
@@ -101,6 +105,14 @@ async def _dev(settings: Settings, console: Console, started: float, *, reload: 
         await supervisor.run(watch=[Path(scaicms.__file__).parent] if reload else ())
     finally:
         await supervisor.stop()
+
+
+def _stop_on_signals() -> None:
+    """While everything starts, signals cancel the start; once it runs, they are the supervisor's."""
+    loop, starting = asyncio.get_running_loop(), asyncio.current_task()
+    if starting is not None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, starting.cancel)
 
 
 async def _engines(settings: Settings, supervisor: Supervisor) -> dict[str, str]:

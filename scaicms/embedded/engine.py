@@ -115,7 +115,12 @@ class Engine(ABC):
             begin = target.tell()
             try:
                 process = self.process = subprocess.Popen(
-                    self.command(), stdout=target, stderr=target, start_new_session=True, **self.options()
+                    self.command(),
+                    stdout=target,
+                    stderr=target,
+                    start_new_session=True,
+                    env={**os.environ, **(guardian.environment if guardian is not None else {})},
+                    **self.options(),
                 )
             except OSError as error:
                 raise EngineError(f"{self.name} cannot be run: {error}") from error

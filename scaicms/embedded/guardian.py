@@ -6,6 +6,7 @@ itself. End of file without a `bye` means that the parent died.
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import psutil
 GRACE_SECONDS = 5.0
 POLL_SECONDS = 0.02
 BYE = b"bye"
+TOKEN = "SCAICMS_GUARDED"  # noqa: S105 - the name of a variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,13 @@ class Guardian:
 
     def __init__(self) -> None:
         self._wards: list[Ward] = []
+        self._token = secrets.token_hex(16)
         self._process = self._spawn()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Give children this: by it they are found should we die between starting one and saying so."""
+        return {TOKEN: self._token}
 
     def watch(self, pid: int, stop_signal: signal.Signals) -> None:
         """Make sure that this child does not outlive us. Children are stopped in reverse order of watching.
@@ -71,7 +79,7 @@ class Guardian:
     def _spawn(self) -> subprocess.Popen[bytes]:
         # By path, so that it does not matter from where the parent imported the package; -P, so that the modules
         # beside it hide none of the standard library; unbuffered, so that a line is written whole at once.
-        command = [sys.executable, "-P", str(Path(__file__).resolve())]
+        command = [sys.executable, "-P", str(Path(__file__).resolve()), self._token]
         return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/", bufsize=0)
 
     def _say(self, line: bytes) -> None:
@@ -144,6 +152,15 @@ def guard() -> None:
             process = psutil.Process(ward.pid)
             if ward.is_alive():
                 stop_process(process, ward.stop_signal, GRACE_SECONDS)
+    _kill_unannounced(sys.argv[1])
+
+
+def _kill_unannounced(token: str) -> None:
+    """What the parent had started but not told of when it died."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(TOKEN) == token:
+                process.kill()
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Supervisor:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, **spec.env},
+                env={**os.environ, **spec.env, **self._guardian.environment},
                 start_new_session=True,
                 limit=MAX_LINE_BYTES,
                 **spec.options,

@@ -171,6 +171,19 @@ def test_import_and_the_other_commands(dev, tmp_path):
     assert "Another `scaicms dev`" in second.stdout
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_while_it_starts_it_stops_everything_and_that_is_no_failure(tmp_path, number):
+    running = Running(tmp_path / "home")
+    try:
+        running.until(lambda: b"Valkey is starting" in Path(running.log.name).read_bytes())
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        running.process.send_signal(number)
+        assert running.process.wait(40) == 0
+        assert psutil.wait_procs(children, 10)[1] == []
+    finally:
+        running.stop()
+
+
 def test_several_web_processes_share_a_port_and_drain(dev):
     port = free_port()
     serving = subprocess.Popen([*SCAICMS, "serve", "--processes", "2", "--port", str(port)], env=dev.env, cwd=ROOT)

@@ -205,3 +205,21 @@ def test_a_changed_source_restarts_web_and_worker_but_no_engine(start):
 def test_a_line_too_long_to_show_does_not_stop_the_child(start):
     running = start(web="import time; print('x' * 3_000_000); print('serving'); time.sleep(100)")
     assert any("is not shown" in line for line in running.lines)
+
+
+def test_a_child_that_the_guardian_was_not_told_of_does_not_outlive_us_either(tmp_path):
+    """Killed between starting a child and announcing it."""
+    program = """
+import os, signal, subprocess, sys
+from scaicms.embedded.guardian import Guardian
+guardian = Guardian()
+child = subprocess.Popen(["sleep", "100"], env={**os.environ, **guardian.environment}, start_new_session=True)
+print(child.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    child = int(done.stdout)
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
