@@ -1,5 +1,8 @@
 """Bases of what comes in by HTTP, and what is wrong with it. Knows nothing of the web tier: workers validate too."""
 
+from collections.abc import Set
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scaicms.kit.errors import FieldError
@@ -26,6 +29,12 @@ class Body(BaseModel):
     """Base of request bodies: unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def given(change: BaseModel, *, nullable: Set[str], exclude: Set[str] = frozenset()) -> dict[str, Any]:
+    """What a PATCH changes: the keys it has. `null` leaves a value alone, unless having none is a value."""
+    values = change.model_dump(exclude=set(exclude), exclude_unset=True)
+    return {key: value for key, value in values.items() if value is not None or key in nullable}
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:

@@ -61,8 +61,9 @@ class Call:
         if self.operation.body is not model:
             raise RuntimeError(f"{self.operation.name} does not declare {model.__name__} as its body")
         raw = await self.raw_body()
-        value = bodies.parse_json(self.request, raw) if raw or self.operation.body_required else {}
-        parsed: ModelT = bodies.validate(model, value)
+        if raw or self.operation.body_required:
+            bodies.parse_json(self.request, raw)
+        parsed: ModelT = bodies.validate_json(model, raw or b"{}")
         return parsed
 
     async def raw_body(self) -> bytes:

@@ -46,6 +46,7 @@ class Operation:
     body_example: Any = None
     multipart: Mapping[str, str] | None = None
     """Parts of a multipart body: name to description; `file` is the file. Read by the handler, streamed."""
+    multipart_required: Sequence[str] = ("file",)
     query: type[BaseModel] | None = None
     open_query: tuple[str, ...] = ()
     """Prefixes of parameters that the handler parses itself (`filter[`)."""

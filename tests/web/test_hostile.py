@@ -136,3 +136,18 @@ async def test_nul_and_surrogates_in_queries_are_refused_not_crashed(articles):
         separator = "" if query.startswith("type") else "type=article&"
         assert (await articles.get(f"/content?{separator}{query}")).status in (200, 400, 404, 422)
     assert (await articles.get("/search?q=%00")).status in (200, 400)
+
+
+async def test_bodies_are_taken_as_strictly_as_they_are_described(admin, articles):
+    key = {"name": "k", "permissions": ["content:read"]}
+    assert (await admin.post("/api-keys", {**key, "expires_at": 0})).code == "invalid"
+    short = {"key": "title", "type": "string", "min_length": False}
+    assert (await articles.post("/content-types", {"key": "a", "name": "A", "fields": [short]})).code == "invalid"
+
+
+async def test_null_in_a_patch_leaves_alone_what_must_have_a_value(admin, articles):
+    made = (await admin.post("/api-keys", {"name": "k", "permissions": ["content:read"]})).json
+    patched = await admin.patch(f"/api-keys/{made['id']}", {"name": None, "expires_at": None})
+    assert (patched.status, patched.json["name"]) == (200, "k")
+    changed = await articles.patch("/content-types/article", {"name": None, "description": None, "url_pattern": None})
+    assert (changed.status, changed.json["name"], changed.json["url_pattern"]) == (200, "Article", None)

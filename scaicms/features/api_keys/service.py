@@ -19,6 +19,7 @@ from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import given
 
 KEY_PREFIX = "scai_"
 KEY_BYTES = 32
@@ -69,7 +70,7 @@ class ApiKeyService(Service):
     async def update(self, principal: Principal, key_id: UUID, change: UpdateApiKey) -> ApiKeyRow:
         async with db.transaction():
             row = await self.get(principal, key_id, lock=True)
-            row.update_from_dict(change.model_dump(exclude_unset=True))
+            row.update_from_dict(given(change, nullable={"expires_at"}))
             row.updated_at = utcnow()
             await row.save()
             await record(ApiKeyUpdated(site_id=None, aggregate_id=row.id, prefix=row.prefix), actor=principal)

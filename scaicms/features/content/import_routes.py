@@ -29,6 +29,7 @@ PARTS = {
     summary="Import items from a file",
     description="A worker does it; the job carries progress and a report of every row that did not go in.",
     multipart=PARTS,
+    multipart_required=("file", "type"),
     response=ImportAccepted,
     status=202,
     errors=(404,),

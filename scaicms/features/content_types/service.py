@@ -26,6 +26,7 @@ from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import given
 from scaicms.kit.sites import Site
 
 __all__ = ["CompiledType", "ContentTypeService"]
@@ -119,7 +120,7 @@ class ContentTypeService(Service):
             check(row)
             if change.fields is not None:
                 _apply_fields(row, change.fields)
-            row.update_from_dict(change.model_dump(exclude={"fields"}, exclude_unset=True))
+            row.update_from_dict(given(change, nullable={"url_pattern"}, exclude={"fields"}))
             row.updated_at = utcnow()
             await row.save()
             fact = ContentTypeUpdated(site_id=site.id, aggregate_id=row.id, key=key, schema_version=row.version)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import JsonSchemaMode
 
 from scaicms import __version__
+from scaicms.web.idempotency import MAX_KEY_CHARACTERS
 from scaicms.web.openapi.describe import describe
 from scaicms.web.openapi.plugin import PydanticPlugin
 from scaicms.web.operation import Operation
@@ -26,6 +27,7 @@ _PARAMETERS = {
     "IfNoneMatch": ("If-None-Match", False, 'Answer 304 if this ETag is current, such as `"v7-1a2b3c4d5e6f"`.'),
     "IfMatch": ("If-Match", False, 'Write only if this ETag is current, such as `"v7"`, else 412.'),
 }
+_BOUNDS = {"IdempotencyKey": {"minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[ -~]+$"}}
 _HEADERS = {
     "RequestID": "Names the request in logs and errors.",
     "ETag": "Validator of what was answered.",
@@ -108,6 +110,6 @@ def _add_components(spec: APISpec) -> None:
         # The page fills examples in: an optional header of somebody else's would make every try fail.
         if required:
             about["example"] = "demo"
-        spec.components.parameter(name, "header", {**about, "schema": {"type": "string"}})
+        spec.components.parameter(name, "header", {**about, "schema": {"type": "string", **_BOUNDS.get(name, {})}})
     for name, description in _HEADERS.items():
         spec.components.header(name, {"description": description, "schema": {"type": "string"}})

@@ -121,7 +121,8 @@ def _body(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any] | None
             }
             for name, about in operation.multipart.items()
         }
-        schema = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
+        required = list(operation.multipart_required)
+        schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
         return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
     if operation.body is None:
         return None
@@ -167,8 +168,8 @@ def _statuses(operation: Operation) -> set[int]:
         statuses |= {409, 413, 422}
     if operation.site:
         statuses |= {403, 422}
-    if operation.conditional and operation.method == "GET":
-        statuses.add(304)
+    if operation.conditional:
+        statuses.add(304 if operation.method == "GET" else 412)
     return statuses
 
 
