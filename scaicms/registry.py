@@ -4,6 +4,7 @@ from scaicms.features.api_keys.feature import FEATURE as API_KEYS
 from scaicms.features.auth.feature import FEATURE as AUTH
 from scaicms.features.content.feature import FEATURE as CONTENT
 from scaicms.features.content_types.feature import FEATURE as CONTENT_TYPES
+from scaicms.features.groups.feature import FEATURE as GROUPS
 from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
 from scaicms.features.roles.feature import FEATURE as ROLES
 from scaicms.features.search.feature import FEATURE as SEARCH
@@ -18,9 +19,10 @@ from scaicms.web.operation import Operation
 
 FEATURES: tuple[Feature, ...] = (
     PERMISSIONS,
-    SITES,
     ROLES,
+    SITES,
     USERS,
+    GROUPS,
     API_KEYS,
     AUTH,
     CONTENT_TYPES,

@@ -199,6 +199,27 @@ async def user(admin: Api) -> Callable[..., Awaitable[Api]]:
 
 
 @pytest_asyncio.fixture
+async def granted(admin: Api, user: Callable[..., Awaitable[Api]]) -> Callable[..., Awaitable[Api]]:
+    """Act as somebody who has exactly these grants at a site."""
+
+    async def make(site: Api, *grants: dict[str, Any] | str) -> Api:
+        role = await role_with(admin, *grants)
+        return await user(role, site=site.site)
+
+    return make
+
+
+async def role_with(admin: Api, *grants: dict[str, Any] | str) -> str:
+    """A fresh role with these grants; a text is a permission without bounds. Its key."""
+    key = f"r{secrets.token_hex(6)}"
+    assert (await admin.post("/roles", {"key": key, "name": key})).status == 201
+    wanted = [{"permission": grant} if isinstance(grant, str) else grant for grant in grants]
+    answer = await admin.put(f"/roles/{key}/permissions", wanted)
+    assert answer.status == 200, answer.raw
+    return key
+
+
+@pytest_asyncio.fixture
 async def drain(services: Services) -> Callable[[], Awaitable[int]]:
     """Run all due jobs in this process; how many there were."""
     runner = Runner(registry.tasks(), services, "tests")

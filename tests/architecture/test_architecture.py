@@ -15,7 +15,7 @@ DOORS = {"service", "events", "schemas", "errors", "permissions"}
 OWN_FILES = {
     "auth": {"authenticator", "limits", "tokens"},
     "content": {
-        "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
+        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},

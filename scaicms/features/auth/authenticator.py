@@ -6,6 +6,7 @@ What is kept is dropped by notices on the topic `authority`, which the transacti
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from scaicms.features.roles.service import AUTHORITY, RoleService
 from scaicms.features.users.service import UserService
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import UnauthorizedError
-from scaicms.kit.principal import ANONYMOUS, SYSTEM, Grants, Principal
+from scaicms.kit.principal import ANONYMOUS, EVERYTHING, SYSTEM, Grants, Principal
 from scaicms.kit.sites import Site
 
 MAX_KEPT = 10_000
@@ -114,12 +115,14 @@ class Authenticator(Service):
             raise BadKeyError
         permissions: list[str] = row.permissions  # type: ignore[assignment]  # JSON column, written by ApiKeyService
         site_ids: list[str] | None = row.site_ids  # type: ignore[assignment]  # JSON column, written by ApiKeyService
+        sites = frozenset(map(UUID, site_ids)) if site_ids is not None else None
         principal = Principal(
             kind="api_key",
             id=row.id,
             name=f"api_key:{row.prefix}",
-            grants=_narrow(await self._roles.grants_of_user(owner.id), permissions),
-            site_ids=frozenset(map(UUID, site_ids)) if site_ids is not None else None,
+            grants=_narrow(await self._roles.grants_of_user(owner.id), permissions, sites),
+            site_ids=sites,
+            owner_id=owner.id,
         )
         return _Kept(principal, expires_at, frozenset({str(row.id), str(row.owner_id)}))
 
@@ -131,8 +134,7 @@ class Authenticator(Service):
         if known is not None:
             return known
         generation = self._generation
-        granted = await self._roles.grants_of_role(site.public_role)
-        reader = replace(ANONYMOUS, grants=Grants(by_site={site.id: granted}))
+        reader = replace(ANONYMOUS, grants=Grants.of(await self._roles.rules_of_role(site.public_role, site.id)))
         if generation == self._generation:
             self._public[place] = reader
         return reader
@@ -148,16 +150,18 @@ class Authenticator(Service):
 
 
 def _both(own: Grants, everybody: Grants) -> Grants:
-    by_site = dict(own.by_site)
-    for site_id, granted in everybody.by_site.items():
-        by_site[site_id] = by_site.get(site_id, frozenset()) | granted
-    return Grants(own.everywhere, by_site)
+    return Grants.of([*own.rules(), *everybody.rules()])
 
 
-def _narrow(grants: Grants, permissions: list[str]) -> Grants:
-    """Of these permissions, those that the owner holds, where the owner holds them."""
-    everywhere = frozenset(code for code in permissions if grants.allow(code, None))
-    by_site = {
-        site_id: frozenset(code for code in permissions if grants.allow(code, site_id)) for site_id in grants.by_site
-    }
-    return Grants(everywhere, by_site)
+def _narrow(grants: Grants, permissions: Sequence[str], site_ids: frozenset[UUID] | None) -> Grants:
+    """Of these permissions, what the owner holds, where the owner holds it; at these sites alone if they are named."""
+    held = []
+    for rule in grants.rules():
+        if rule.permission == EVERYTHING:
+            held += [rule._replace(permission=code) for code in permissions]
+        elif rule.permission in permissions or EVERYTHING in permissions:
+            held.append(rule)
+    if site_ids is not None:
+        there = [rule for rule in held if rule.site_id in site_ids]
+        held = there + [rule._replace(site_id=s) for rule in held if rule.site_id is None for s in site_ids]
+    return Grants.of(held)

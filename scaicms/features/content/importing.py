@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from scaicms.features.content import import_sources, permissions, repository
+from scaicms.features.content import access, import_sources, permissions, repository
 from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
 from scaicms.features.content.reading import BadRow, Mapping, Row, apply_mapping, open_source
@@ -80,11 +80,10 @@ class ImportService(Service):
 
     async def check(self, principal: Principal, site: Site, options: ImportOptions) -> CompiledType:
         """Refuse what can be refused before the first row is read."""
-        principal.require(permissions.IMPORT.code, site.id)
-        principal.require(permissions.CREATE.code, site.id)
-        principal.require(permissions.UPDATE.code, site.id)
-        if options.publish:
-            principal.require(permissions.PUBLISH.code, site.id)
+        needed = [permissions.IMPORT, permissions.CREATE, permissions.UPDATE]
+        for permission in [*needed, permissions.PUBLISH] if options.publish else needed:
+            principal.require(permission.code, site.id)
+            access.require_type(principal, permission, site.id, options.type)
         content_type = await self._types.compiled(site.id, options.type)
         _mapping(content_type, options)
         return content_type

@@ -119,11 +119,7 @@ class UserService(Service):
 
     async def _require_equal(self, principal: Principal, row: UserRow) -> None:
         """Who could change a stronger user's password could become them."""
-        grants = await self._roles.grants_of_user(row.id)
-        stronger = any(not principal.may(code) for code in grants.everywhere) or any(
-            not principal.may(code, site_id) for site_id, codes in grants.by_site.items() for code in codes
-        )
-        if stronger:
+        if not all(map(principal.covers, (await self._roles.grants_of_user(row.id)).rules())):
             raise StrongerUserError
 
 

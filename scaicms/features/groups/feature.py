@@ -1,0 +1,5 @@
+"""Manifest."""
+
+from scaicms.web.feature import Feature
+
+FEATURE = Feature(name="groups", models="scaicms.features.groups.models")
