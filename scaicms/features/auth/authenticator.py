@@ -15,6 +15,7 @@ from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService
 from scaicms.features.auth import repository, tokens
 from scaicms.features.auth.errors import BadKeyError, BadTokenError
 from scaicms.features.roles.service import AUTHORITY, RoleService
+from scaicms.features.sites.service import TOPIC as SITES
 from scaicms.features.users.service import UserService
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import UnauthorizedError
@@ -46,6 +47,8 @@ class Authenticator(Service):
         self._public: dict[tuple[UUID, str], Principal] = {}
         self._generation = 0
         services.resources.notices.subscribe(AUTHORITY, self._forget)
+        # A site says which role its anonymous callers have, and everybody else beside their own.
+        services.resources.notices.subscribe(SITES, lambda _: self._forget(None))
 
     async def authenticate(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
         """Who calls, with what everybody may at the site added."""

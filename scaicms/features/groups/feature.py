@@ -1,5 +1,13 @@
 """Manifest."""
 
+from scaicms.features.groups import events, permissions
+from scaicms.features.groups.routes import routes
 from scaicms.web.feature import Feature
 
-FEATURE = Feature(name="groups", models="scaicms.features.groups.models")
+FEATURE = Feature(
+    name="groups",
+    models="scaicms.features.groups.models",
+    routes=(routes,),
+    events=events.ALL,
+    permissions=permissions.ALL,
+)
