@@ -8,6 +8,7 @@ from typing import Literal
 from aiohttp import web
 
 from scaicms import registry
+from scaicms.features.api_keys.service import ApiKeyService
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import SiteService
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> web.Application:
             app[AUTHENTICATOR] = services.get(Authenticator)
             app[SITES] = services.get(SiteService)
             yield
+            await services.get(ApiKeyService).usage.stop()
 
     app.cleanup_ctx.append(connect)
     app[DRAINING] = asyncio.Event()

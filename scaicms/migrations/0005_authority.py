@@ -61,7 +61,7 @@ BACKWARD = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0002_indexes")]
+    dependencies = [("scaicms", "0003_fleet")]
 
     operations = [
         ops.CreateModel(

@@ -13,6 +13,7 @@ FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if 
 DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
+    "api_keys": {"limits", "usage"},
     "auth": {"authenticator", "limits", "tokens"},
     "content": {
         "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",

@@ -31,6 +31,9 @@ from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.slugs import slugify
 
+MANY = 20
+"""From so many users on it costs less to forget what is known of everybody."""
+
 
 class GroupService(Service):
     """Groups of people."""
@@ -109,8 +112,8 @@ class GroupService(Service):
             if added:
                 fact = GroupMembersAdded(site_id=None, aggregate_id=row.id, key=row.key, user_ids=added)
                 await record(fact, actor=principal)
-            for user_id in added:
-                await notify(AUTHORITY, str(user_id))
+            for subject in map(str, added) if len(added) <= MANY else [""]:
+                await notify(AUTHORITY, subject)
 
     async def remove_member(self, principal: Principal, id_or_key: str, user_id: UUID) -> None:
         principal.require(permissions.WRITE.code)

@@ -126,9 +126,9 @@ async def test_nobody_gives_or_takes_by_a_group_what_they_do_not_hold(admin, use
     await admin.delete(f"/groups/{strong['id']}")
 
 
-async def test_a_group_may_make_administrators_and_the_last_of_them_stays(admin, user):
+async def test_a_group_may_make_administrators_and_the_last_of_them_stays(alone, user):
     """Also when everything that could remove the last one is tried at once."""
-    boss = await id_of(admin)
+    admin, boss = alone, await id_of(alone)
     group = (await admin.post("/groups", {"name": key()})).json
     path, role = f"/groups/{group['id']}", await role_with(admin, "*")
     await admin.put(f"{path}/roles", [{"role": role}])
@@ -151,8 +151,8 @@ async def test_a_group_may_make_administrators_and_the_last_of_them_stays(admin,
         await admin.delete(path)
 
 
-async def test_of_two_administrators_who_remove_each_other_one_stays(admin, user):
-    boss = await id_of(admin)
+async def test_of_two_administrators_who_remove_each_other_one_stays(alone, user):
+    admin, boss = alone, await id_of(alone)
     for _ in range(5):
         second = await user("administrator")
         other = await id_of(second)

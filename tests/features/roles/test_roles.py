@@ -119,7 +119,8 @@ async def test_nobody_grants_further_than_they_reach_themselves(admin, user):
     assert (await manager.delete(f"/roles/{other}")).code == "more_than_held"
 
 
-async def test_the_last_administrator_stays_also_in_a_race(admin):
+async def test_the_last_administrator_stays_also_in_a_race(alone):
+    admin = alone
     boss = (await admin.get("/auth/profile")).json["id"]
     answers = await asyncio.gather(
         admin.put(f"/users/{boss}/roles", []),
