@@ -1,6 +1,7 @@
 """All features, one line each, lowest rank first."""
 
 from scaicms.features.api_keys.feature import FEATURE as API_KEYS
+from scaicms.features.audit.feature import FEATURE as AUDIT
 from scaicms.features.auth.feature import FEATURE as AUTH
 from scaicms.features.content.feature import FEATURE as CONTENT
 from scaicms.features.content_types.feature import FEATURE as CONTENT_TYPES
@@ -19,6 +20,7 @@ from scaicms.web.operation import Operation
 
 FEATURES: tuple[Feature, ...] = (
     PERMISSIONS,
+    AUDIT,
     ROLES,
     SITES,
     USERS,

@@ -76,7 +76,7 @@ class Api:
             **given,
         )
         raw = await response.read()
-        is_json = "json" in response.content_type and raw
+        is_json = response.content_type.endswith(("/json", "+json")) and raw
         return Answer(response.status, response.headers, raw, await response.json() if is_json else None)
 
     async def get(self, path: str, **given: Any) -> Answer:

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from scaicms.features.content import access, import_sources, permissions, repository
 from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
+from scaicms.features.content.events import ContentImportRequested
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
 from scaicms.features.content.reading import BadRow, Mapping, Row, apply_mapping, open_source
 from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.infra import db
+from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
@@ -102,7 +104,17 @@ class ImportService(Service):
             actor_id=principal.id,
         )
         async with db.transaction():
-            return await enqueue(IMPORT_CONTENT.request(payload, site_id=site.id))
+            job_id = await enqueue(IMPORT_CONTENT.request(payload, site_id=site.id))
+            fact = ContentImportRequested(
+                site_id=site.id,
+                aggregate_id=job_id,
+                content_type=options.type,
+                filename=filename,
+                publish=options.publish,
+                dry_run=options.dry_run,
+            )
+            await record(fact, actor=principal)
+            return job_id
 
     async def batches(
         self,
