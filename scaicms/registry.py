@@ -15,6 +15,7 @@ from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
+from scaicms.web.authority import SubjectFinder, TargetFinder
 from scaicms.web.feature import Feature
 from scaicms.web.operation import Operation
 
@@ -60,6 +61,14 @@ def periodic() -> list[Periodic]:
 
 def permissions() -> list[Permission]:
     return [permission for feature in FEATURES for permission in feature.permissions]
+
+
+def subjects() -> dict[str, SubjectFinder]:
+    return {kind: finder for feature in FEATURES for kind, finder in feature.subjects.items()}
+
+
+def targets() -> dict[str, TargetFinder]:
+    return {kind: finder for feature in FEATURES for kind, finder in feature.targets.items()}
 
 
 def connect_events() -> None:

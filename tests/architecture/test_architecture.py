@@ -20,10 +20,21 @@ OWN_FILES = {
         "records", "render", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},
+    "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},
 }  # fmt: skip
-COMMON_FILES = DOORS | {"__init__", "feature", "routes", "repository", "models", "jobs", "tasks", "subscribers"}
+COMMON_FILES = DOORS | {
+    "__init__",
+    "authority",
+    "feature",
+    "routes",
+    "repository",
+    "models",
+    "jobs",
+    "tasks",
+    "subscribers",
+}
 # Imported from lower features beside their doors: rows that authentication reads on the way to a principal.
 ROWS = {("auth", "scaicms.features.users.models"), ("auth", "scaicms.features.api_keys.models")}
 GENERATED = {"scaicms/migrations/0001_initial.py"}

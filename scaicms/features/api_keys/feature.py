@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.api_keys import events, permissions
+from scaicms.features.api_keys.authority import api_key
 from scaicms.features.api_keys.routes import routes
 from scaicms.web.feature import Feature
 
@@ -10,4 +11,5 @@ FEATURE = Feature(
     routes=(routes,),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"api_key": api_key},
 )

@@ -30,7 +30,7 @@ from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.networks import Network, is_within
-from scaicms.kit.principal import Principal
+from scaicms.kit.principal import EVERYTHING, Principal, Rule
 
 KEY_PREFIX = "scai_"
 KEY_BYTES = 32
@@ -147,6 +147,10 @@ class ApiKeyService(Service):
             return None
         return row, row.expires_at.timestamp() if row.expires_at is not None else float("inf")
 
+    async def row(self, key_id: UUID) -> ApiKeyRow | None:
+        """A key whatever became of it; for who explains what it may do."""
+        return await repository.find(key_id, None)
+
     async def admit(self, key_id: UUID, per_minute: int, networks: tuple[Network, ...] | None, ip: str) -> None:
         """Count one request of a key that was recognised.
 
@@ -211,6 +215,20 @@ def _columns(given: dict[str, Any]) -> dict[str, Any]:
         if name in given
     }
     return {**given, **texts}
+
+
+def within_key(rules: Sequence[Rule], permissions: Sequence[str], site_ids: frozenset[UUID] | None) -> list[Rule]:
+    """Of what the owner holds, what a key with these permissions has; at these sites alone if they are named."""
+    held: list[Rule] = []
+    for rule in rules:
+        if rule.permission == EVERYTHING:
+            held += [rule._replace(permission=code) for code in permissions]
+        elif rule.permission in permissions or EVERYTHING in permissions:
+            held.append(rule)
+    if site_ids is None:
+        return held
+    there = [rule for rule in held if rule.site_id in site_ids]
+    return there + [rule._replace(site_id=site) for rule in held if rule.site_id is None for site in site_ids]
 
 
 def digest_of(key: str) -> str:

@@ -6,14 +6,13 @@ What is kept is dropped by notices on the topic `authority`, which the transacti
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.api_keys.models import ApiKeyRow
-from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService
+from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService, within_key
 from scaicms.features.auth import repository, tokens
 from scaicms.features.auth.errors import BadKeyError, BadTokenError
 from scaicms.features.roles.service import AUTHORITY, RoleService
@@ -22,7 +21,7 @@ from scaicms.features.users.service import UserService
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.networks import Network
-from scaicms.kit.principal import ANONYMOUS, EVERYTHING, SYSTEM, Grants, Principal
+from scaicms.kit.principal import ANONYMOUS, SYSTEM, Grants, Principal
 from scaicms.kit.sites import Site
 
 MAX_KEPT = 10_000
@@ -140,7 +139,7 @@ class Authenticator(Service):
             kind="api_key",
             id=row.id,
             name=f"api_key:{row.prefix}",
-            grants=_narrow(await self._roles.grants_of_user(owner.id), permissions, sites),
+            grants=Grants.of(within_key((await self._roles.grants_of_user(owner.id)).rules(), permissions, sites)),
             site_ids=sites,
             owner_id=owner.id,
         )
@@ -172,17 +171,3 @@ class Authenticator(Service):
 
 def _both(own: Grants, everybody: Grants) -> Grants:
     return Grants.of([*own.rules(), *everybody.rules()])
-
-
-def _narrow(grants: Grants, permissions: Sequence[str], site_ids: frozenset[UUID] | None) -> Grants:
-    """Of these permissions, what the owner holds, where the owner holds it; at these sites alone if they are named."""
-    held = []
-    for rule in grants.rules():
-        if rule.permission == EVERYTHING:
-            held += [rule._replace(permission=code) for code in permissions]
-        elif rule.permission in permissions or EVERYTHING in permissions:
-            held.append(rule)
-    if site_ids is not None:
-        there = [rule for rule in held if rule.site_id in site_ids]
-        held = there + [rule._replace(site_id=s) for rule in held if rule.site_id is None for s in site_ids]
-    return Grants.of(held)

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.content import events, permissions
+from scaicms.features.content.authority import content
 from scaicms.features.content.import_routes import routes as import_routes
 from scaicms.features.content.routes import routes
 from scaicms.features.content.tasks import TASKS
@@ -13,4 +14,5 @@ FEATURE = Feature(
     events=events.ALL,
     tasks=TASKS,
     permissions=permissions.ALL,
+    targets={"content": content},
 )

@@ -1,7 +1,6 @@
 """Every query on roles, their grants and assignments."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -11,14 +10,7 @@ from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import is_key, parse_id
 from scaicms.kit.principal import EVERYTHING, Narrowing, Rule
-
-
-class HeldRule(NamedTuple):
-    """A rule with the role it comes from, and the group that gave the role."""
-
-    rule: Rule
-    role: str
-    group_id: UUID | None
+from scaicms.web.authority import HeldRule
 
 
 async def list_roles(*, limit: int, offset: int) -> tuple[list[RoleRow], int]:

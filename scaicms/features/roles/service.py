@@ -20,7 +20,6 @@ from scaicms.features.roles.errors import (
 )
 from scaicms.features.roles.events import RoleCreated, RoleDeleted, RoleGrantsChanged, RolesAssigned, RoleUpdated
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
-from scaicms.features.roles.repository import HeldRule
 from scaicms.features.roles.schemas import Assignment, CreateRole, Grant, UpdateRole
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
@@ -31,6 +30,7 @@ from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.permissions import BOUNDS
 from scaicms.kit.principal import EVERYTHING, Grants, Principal, Rule
+from scaicms.web.authority import HeldRule
 
 AUTHORITY = "authority"
 """Topic of notices about who may do what; the subject is a user's id, or empty for everybody."""

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.sites import events, permissions
+from scaicms.features.sites.authority import anonymous
 from scaicms.features.sites.routes import routes
 from scaicms.web.feature import Feature
 
@@ -10,4 +11,5 @@ FEATURE = Feature(
     routes=(routes,),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"anonymous": anonymous},
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
+from scaicms.features.users.authority import user
 from scaicms.features.users.routes import routes
 from scaicms.web.feature import Feature
 
@@ -10,4 +11,5 @@ FEATURE = Feature(
     routes=(routes,),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"user": user},
 )
