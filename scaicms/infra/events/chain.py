@@ -159,14 +159,12 @@ async def _look_outside(verdict: Verdict, newest: datetime | None) -> None:
 
 
 async def _linked(after: int, until: int) -> AsyncIterator[Record]:
-    while True:
-        sql = f"SELECT {_COLUMNS} FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT {BATCH}"
-        rows = await db.fetch(sql, after, until)
-        for row in rows:
+    # By stretches of the chain and not by LIMIT: whatever the planner thinks, a batch costs a batch.
+    sql = f"SELECT {_COLUMNS} FROM events WHERE position > $1 AND position <= $2 ORDER BY position"
+    while after < until:
+        for row in await db.fetch(sql, after, min(after + BATCH, until)):
             yield row
-        if len(rows) < BATCH:
-            return
-        after = rows[-1]["position"]
+        after += BATCH
 
 
 async def cut(keep: timedelta) -> int:
