@@ -192,7 +192,11 @@ class RoleService(Service):
         )
 
     async def own_assignments(self, user_id: UUID) -> list[tuple[str, UUID | None]]:
-        """A user's roles, for the user: everybody may know their own."""
+        """Roles that a user was given in person, for the user: everybody may know their own."""
+        return await repository.assignments(user_id)
+
+    async def all_assignments(self, user_id: UUID) -> list[tuple[str, UUID | None]]:
+        """The same with those that come through groups."""
         return await repository.all_assignments(user_id)
 
     async def grants_of_user(self, user_id: UUID) -> Grants:
