@@ -32,6 +32,7 @@ from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
 from scaicms.features.content_types.schemas import CreateContentType
 from scaicms.features.content_types.service import ContentTypeService
+from scaicms.features.roles.schemas import Grant
 from scaicms.features.roles.service import RoleService
 from scaicms.features.sites.schemas import CreateSite
 from scaicms.features.sites.service import SiteService
@@ -58,7 +59,7 @@ async def fill(settings: Settings, items: int) -> tuple[UUID, UUID, list[UUID]]:
     """A site with published items; its id, its type's and some items'."""
     async with create_services(settings, kind="worker") as services:
         await services.get(RoleService).ensure_built_in(SYSTEM)
-        await services.get(RoleService).set_grants(SYSTEM, "public", ["content:read"], add=False)
+        await services.get(RoleService).set_grants(SYSTEM, "public", [Grant(permission="content:read")], add=False)
         row = await services.get(SiteService).create(SYSTEM, CreateSite(key="bench", name="Bench"))
         site = await services.get(SiteService).by_id(row.id)
         new = CreateContentType.model_validate({"key": "post", "name": "Post", "fields": FIELDS})

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from scaicms import registry
 from scaicms.connect import create_services
+from scaicms.features.api_keys.service import ApiKeyService
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.db.migrations import pending_migrations
@@ -31,6 +32,7 @@ def create_app(settings: Settings) -> web.Application:
             app[AUTHENTICATOR] = services.get(Authenticator)
             app[SITES] = services.get(SiteService)
             yield
+            await services.get(ApiKeyService).usage.stop()
 
     app.cleanup_ctx.append(connect)
     app[DRAINING] = asyncio.Event()

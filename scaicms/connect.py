@@ -14,7 +14,7 @@ from scaicms.settings import Settings
 @asynccontextmanager
 async def create_services(settings: Settings, *, kind: Literal["web", "worker"]) -> AsyncIterator[Services]:
     """Connect this process and give the services over its connections."""
-    declare(registry.permissions())
+    declare(registry.permissions(), subjects=registry.subjects(), targets=registry.targets())
     registry.connect_events()
     async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
         yield Services(resources)

@@ -5,7 +5,7 @@ from scaicms.features.content.service import ContentService
 from scaicms.features.content_types.schemas import CreateContentType
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.features.roles.errors import RoleExistsError
-from scaicms.features.roles.schemas import CreateRole
+from scaicms.features.roles.schemas import CreateRole, Grant
 from scaicms.features.roles.service import RoleService
 from scaicms.features.sites.schemas import CreateDomain, CreateSite
 from scaicms.features.sites.service import SiteService
@@ -98,4 +98,4 @@ async def _make_role(services: Services) -> None:
         await roles.create(SYSTEM, CreateRole(key=READER, name="Readers of the demo site"))
     except RoleExistsError:
         return
-    await roles.set_grants(SYSTEM, READER, ["content:read"], add=False)
+    await roles.set_grants(SYSTEM, READER, [Grant(permission="content:read")], add=False)

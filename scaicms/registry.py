@@ -4,9 +4,11 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from scaicms.features.api_keys.feature import FEATURE as API_KEYS
+from scaicms.features.audit.feature import FEATURE as AUDIT
 from scaicms.features.auth.feature import FEATURE as AUTH
 from scaicms.features.content.feature import FEATURE as CONTENT
 from scaicms.features.content_types.feature import FEATURE as CONTENT_TYPES
+from scaicms.features.groups.feature import FEATURE as GROUPS
 from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
 from scaicms.features.roles.feature import FEATURE as ROLES
 from scaicms.features.search.feature import FEATURE as SEARCH
@@ -16,6 +18,7 @@ from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
+from scaicms.web.authority import SubjectFinder, TargetFinder
 from scaicms.web.feature import Feature
 
 if TYPE_CHECKING:  # workers do without the web tier
@@ -23,9 +26,11 @@ if TYPE_CHECKING:  # workers do without the web tier
 
 FEATURES: tuple[Feature, ...] = (
     PERMISSIONS,
-    SITES,
+    AUDIT,
     ROLES,
+    SITES,
     USERS,
+    GROUPS,
     API_KEYS,
     AUTH,
     CONTENT_TYPES,
@@ -63,6 +68,14 @@ def periodic() -> list[Periodic]:
 
 def permissions() -> list[Permission]:
     return [permission for feature in FEATURES for permission in feature.permissions]
+
+
+def subjects() -> dict[str, SubjectFinder]:
+    return {kind: finder for feature in FEATURES for kind, finder in feature.subjects.items()}
+
+
+def targets() -> dict[str, TargetFinder]:
+    return {kind: finder for feature in FEATURES for kind, finder in feature.targets.items()}
 
 
 def connect_events() -> None:

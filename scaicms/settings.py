@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
+    audit_retention_days: int = Field(default=0, ge=0)
+    """How long the audit log, which is also the feed of events, is kept; 0 is for ever."""
+
     worker_concurrency: int = Field(default=10, ge=1, le=500)
     """Jobs that one worker runs at a time on one queue."""
     queue_concurrency: dict[str, Annotated[int, Field(ge=1, le=500)]] = {}

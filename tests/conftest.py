@@ -77,7 +77,7 @@ class Api:
             **given,
         )
         raw = await response.read()
-        is_json = "json" in response.content_type and raw
+        is_json = response.content_type.endswith(("/json", "+json")) and raw
         return Answer(response.status, response.headers, raw, await response.json() if is_json else None)
 
     async def get(self, path: str, **given: Any) -> Answer:
@@ -197,6 +197,37 @@ async def user(admin: Api) -> Callable[..., Awaitable[Api]]:
         return Api(admin.client, entered.access_token, site)
 
     return make
+
+
+@pytest_asyncio.fixture
+async def alone(admin: Api) -> Api:
+    """The administrator, when nobody else is one: other tests leave theirs behind."""
+    boss = (await admin.get("/auth/profile")).json["id"]
+    for person in (await admin.get("/users?role=administrator&page_size=200")).json["items"]:
+        if person["id"] != boss:
+            assert (await admin.put(f"/users/{person['id']}/roles", [])).status == 200
+    return admin
+
+
+@pytest_asyncio.fixture
+async def granted(admin: Api, user: Callable[..., Awaitable[Api]]) -> Callable[..., Awaitable[Api]]:
+    """Act as somebody who has exactly these grants at a site."""
+
+    async def make(site: Api, *grants: dict[str, Any] | str) -> Api:
+        role = await role_with(admin, *grants)
+        return await user(role, site=site.site)
+
+    return make
+
+
+async def role_with(admin: Api, *grants: dict[str, Any] | str) -> str:
+    """A fresh role with these grants; a text is a permission without bounds. Its key."""
+    key = f"r{secrets.token_hex(6)}"
+    assert (await admin.post("/roles", {"key": key, "name": key})).status == 201
+    wanted = [{"permission": grant} if isinstance(grant, str) else grant for grant in grants]
+    answer = await admin.put(f"/roles/{key}/permissions", wanted)
+    assert answer.status == 200, answer.raw
+    return key
 
 
 @pytest_asyncio.fixture

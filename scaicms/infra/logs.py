@@ -20,6 +20,8 @@ REDACTED = "[redacted]"
 
 request_id: ContextVar[str | None] = ContextVar("scaicms_request_id", default=None)
 """The request that this task answers; every line says it."""
+client_address: ContextVar[str | None] = ContextVar("scaicms_client_address", default=None)
+"""Where that request came from, as far as configured proxies can be believed; events keep it."""
 
 
 class AccessLog:

@@ -1,10 +1,8 @@
 """Who is at the other end: the address that limits count and logs name."""
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
-
 from aiohttp import web
 
-Network = IPv4Network | IPv6Network
+from scaicms.kit.networks import Network, is_within
 
 
 def client_address(request: web.Request, trusted: tuple[Network, ...]) -> str:
@@ -17,14 +15,6 @@ def client_address(request: web.Request, trusted: tuple[Network, ...]) -> str:
     if not trusted:
         return address
     hops = [hop.strip() for value in request.headers.getall("X-Forwarded-For", ()) for hop in value.split(",")]
-    while hops and _is_one_of(address, trusted):
+    while hops and is_within(address, trusted):
         address = hops.pop()
     return address[:64]
-
-
-def _is_one_of(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in networks)

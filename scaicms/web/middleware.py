@@ -36,7 +36,9 @@ async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResp
     request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else str(new_id())
     # Not reset at the end: the task serves this connection alone, and its next request sets it anew.
     logs.request_id.set(request_id)
-    request[ADDRESS] = client_address(request, request.app[TRUSTED_PROXIES])
+    address = client_address(request, request.app[TRUSTED_PROXIES])
+    request[ADDRESS] = address
+    logs.client_address.set(address)
     try:
         response = await handler(request)
     except Exception as error:  # noqa: BLE001 - the boundary: no exception leaves as a traceback

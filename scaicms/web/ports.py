@@ -6,9 +6,9 @@ from typing import Protocol
 from aiohttp import web
 
 from scaicms.infra.services import Services
+from scaicms.kit.networks import Network
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
-from scaicms.web.clients import Network
 
 
 class Authenticator(Protocol):

@@ -14,16 +14,28 @@ FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if 
 DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
+    "api_keys": {"limits", "usage"},
     "auth": {"authenticator", "limits", "tokens"},
     "content": {
-        "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
+        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},
+    "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},
 }  # fmt: skip
-COMMON_FILES = DOORS | {"__init__", "feature", "routes", "repository", "models", "jobs", "tasks", "subscribers"}
+COMMON_FILES = DOORS | {
+    "__init__",
+    "authority",
+    "feature",
+    "routes",
+    "repository",
+    "models",
+    "jobs",
+    "tasks",
+    "subscribers",
+}
 # Imported from lower features beside their doors: rows that authentication reads on the way to a principal.
 ROWS = {("auth", "scaicms.features.users.models"), ("auth", "scaicms.features.api_keys.models")}
 GENERATED = {"scaicms/migrations/0001_initial.py"}

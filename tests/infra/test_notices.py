@@ -15,6 +15,17 @@ async def heard(notices):
     return seen
 
 
+async def test_the_process_of_a_change_knows_of_it_when_the_change_is_done(database, client):
+    """The next request must not be answered from what the last one has made old."""
+    notices = Notices(database.database_url)
+    seen = asyncio.Queue()
+    notices.subscribe("tests", seen.put_nowait)
+    async with db.transaction():
+        await notify("tests", "subject")
+        assert seen.empty()
+    assert seen.get_nowait() == "subject"
+
+
 async def test_a_notice_comes_with_the_commit_and_not_before(database, client):
     notices = Notices(database.database_url)
     seen = await heard(notices)
@@ -48,6 +59,7 @@ async def test_a_connection_that_falls_silent_counts_as_lost(database, client, m
     async with db.transaction():
         await notify("tests", "still here")
     assert await asyncio.wait_for(seen.get(), 5) == "still here"
+    assert await asyncio.wait_for(seen.get(), 5) == "still here"  # by the connection, as other processes hear it
     # No answer in time, as from a server that is gone without a word.
     monkeypatch.setattr(module, "ANSWER_SECONDS", 1e-9)
     assert await asyncio.wait_for(seen.get(), 5) is None

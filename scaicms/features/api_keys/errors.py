@@ -13,3 +13,11 @@ class MoreThanHeldError(ForbiddenError):
 
 class OnlyPeopleError(ForbiddenError):
     code, message = "only_people", "Only a user who is logged in makes API keys; a key cannot make keys."
+
+
+class OnlyOwnerError(ForbiddenError):
+    code, message = "only_owner", "Only who made a key changes or rotates it; you may revoke it."
+
+
+class AddressNotAllowedError(ForbiddenError):
+    code, message = "address_not_allowed", "This key may not be used from your address."

@@ -13,6 +13,15 @@ class ApiKeyCreated(Event):
 class ApiKeyUpdated(Event):
     type: ClassVar[str] = "api_key.updated"
     prefix: str
+    changed: tuple[str, ...] = ()
+
+
+class ApiKeyRotated(Event):
+    """`prefix` is the new key's; the old one works `grace_seconds` longer."""
+
+    type: ClassVar[str] = "api_key.rotated"
+    prefix: str
+    grace_seconds: int
 
 
 class ApiKeyRevoked(Event):
@@ -20,4 +29,4 @@ class ApiKeyRevoked(Event):
     prefix: str
 
 
-ALL = (ApiKeyCreated, ApiKeyUpdated, ApiKeyRevoked)
+ALL = (ApiKeyCreated, ApiKeyUpdated, ApiKeyRotated, ApiKeyRevoked)

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.api_keys import events, permissions
+from scaicms.features.api_keys.authority import api_key
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -9,4 +10,5 @@ FEATURE = Feature(
     routes=("scaicms.features.api_keys.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"api_key": api_key},
 )

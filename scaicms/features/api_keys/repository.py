@@ -1,8 +1,11 @@
 """Every query on API keys."""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from scaicms.features.api_keys.models import ApiKeyRow
+from scaicms.infra import db
 
 
 async def list_keys(owner_id: UUID | None, *, limit: int, offset: int) -> tuple[list[ApiKeyRow], int]:
@@ -17,4 +20,41 @@ async def find(key_id: UUID, owner_id: UUID | None, *, lock: bool = False) -> Ap
 
 
 async def find_by_digest(digest: str) -> ApiKeyRow | None:
-    return await ApiKeyRow.filter(digest=digest).first()
+    """The key with this digest, or with this one before its last rotation."""
+    return await ApiKeyRow.filter(digest=digest).first() or await ApiKeyRow.filter(previous_digest=digest).first()
+
+
+async def requests_24h(key_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Requests of the last 24 full hours and the one that runs; keys without any are absent."""
+    rows = await db.fetch(
+        """SELECT key_id, sum(requests)::bigint AS requests FROM api_key_usage
+           WHERE key_id = ANY($1) AND hour > now() - interval '24 hours' GROUP BY 1""",
+        list(key_ids),
+    )
+    return {row["key_id"]: row["requests"] for row in rows}
+
+
+async def add_usage(requests: Sequence[tuple[UUID, datetime, int]], last_used: Mapping[UUID, datetime]) -> None:
+    """Add to the counts, in an order that all processes keep; hours that nobody asks for any more go."""
+    counted = sorted(requests)
+    keys = sorted(last_used)
+    async with db.transaction():
+        await db.execute(
+            """INSERT INTO api_key_usage (key_id, hour, requests)
+               SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::bigint[])
+               ON CONFLICT (key_id, hour) DO UPDATE SET requests = api_key_usage.requests + excluded.requests""",
+            [key_id for key_id, _, _ in counted],
+            [hour for _, hour, _ in counted],
+            [number for _, _, number in counted],
+        )
+        await db.execute(
+            """WITH used AS (SELECT u.id, u.at FROM unnest($1::uuid[], $2::timestamptz[]) AS u(id, at)),
+                    held AS (SELECT id FROM api_keys WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE)
+               UPDATE api_keys k SET last_used_at = greatest(k.last_used_at, used.at)
+               FROM used, held WHERE k.id = used.id AND held.id = k.id""",
+            keys,
+            [last_used[key] for key in keys],
+        )
+        await db.execute(
+            "DELETE FROM api_key_usage WHERE key_id = ANY($1) AND hour < now() - interval '25 hours'", keys
+        )

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from scaicms.features.api_keys import permissions
-from scaicms.features.api_keys.schemas import ApiKeyOut, CreateApiKey, CreatedApiKey, UpdateApiKey
+from scaicms.features.api_keys.schemas import ApiKeyOut, CreateApiKey, CreatedApiKey, RotateApiKey, UpdateApiKey
 from scaicms.features.api_keys.service import ApiKeyService
 from scaicms.kit.schemas import PageQuery
 from scaicms.web.call import Call
@@ -16,9 +16,8 @@ routes = Routes("api-keys", "/api-keys")
 @routes.get(permission=permissions.MANAGE, summary="List API keys", query=PageQuery, response=Page[ApiKeyOut])
 async def list_api_keys(call: Call) -> web.StreamResponse:
     query = call.query(PageQuery)
-    rows, total = await call.get(ApiKeyService).list_keys(call.principal, limit=query.page_size, offset=query.offset)
-    items = [ApiKeyOut.model_validate(row) for row in rows]
-    return reply(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    keys, total = await call.get(ApiKeyService).list_keys(call.principal, limit=query.page_size, offset=query.offset)
+    return reply(Page(items=keys, total=total, page=query.page, page_size=query.page_size))
 
 
 @routes.post(
@@ -27,14 +26,13 @@ async def list_api_keys(call: Call) -> web.StreamResponse:
     description="The answer holds the key in `key`, this once.",
     repeatable=False,
     body=CreateApiKey,
-    body_example={"name": "website", "permissions": ["content:read"]},
+    body_example={"name": "website", "permissions": ["content:read"], "allowed_ips": ["192.0.2.0/24"]},
     response=CreatedApiKey,
     status=201,
 )
 async def create_api_key(call: Call) -> web.StreamResponse:
-    row, key = await call.get(ApiKeyService).create(call.principal, await call.body(CreateApiKey))
-    shown = CreatedApiKey.model_validate(row).model_copy(update={"key": key})
-    return created(shown, f"/api/v1/api-keys/{row.id}")
+    shown, key = await call.get(ApiKeyService).create(call.principal, await call.body(CreateApiKey))
+    return created(CreatedApiKey(**shown.model_dump(), key=key), f"/api/v1/api-keys/{shown.id}")
 
 
 @routes.get(
@@ -46,22 +44,39 @@ async def create_api_key(call: Call) -> web.StreamResponse:
     conditional=True,
 )
 async def read_api_key(call: Call) -> web.StreamResponse:
-    row = await call.get(ApiKeyService).get(call.principal, call.path_id())
-    return conditional_reply(call.request, ApiKeyOut.model_validate(row))
+    return conditional_reply(call.request, await call.get(ApiKeyService).get(call.principal, call.path_id()))
 
 
 @routes.patch(
     "/{id}",
     permission=permissions.MANAGE,
-    summary="Rename an API key or change when it expires",
+    summary="Change an API key of one's own",
+    description="Null takes `site_ids`, `expires_at` or `allowed_ips` away.",
     body=UpdateApiKey,
-    body_example={"name": "website 2"},
+    body_example={"name": "website 2", "allowed_ips": ["192.0.2.0/24"], "rate_limit": 1200},
     response=ApiKeyOut,
     errors=(404,),
 )
 async def update_api_key(call: Call) -> web.StreamResponse:
-    row = await call.get(ApiKeyService).update(call.principal, call.path_id(), await call.body(UpdateApiKey))
-    return reply(ApiKeyOut.model_validate(row))
+    return reply(await call.get(ApiKeyService).update(call.principal, call.path_id(), await call.body(UpdateApiKey)))
+
+
+@routes.post(
+    "/{id}/rotate",
+    permission=permissions.MANAGE,
+    summary="Give an API key a new text",
+    description="The answer holds it in `key`, this once. The old one works `grace_seconds` longer.",
+    repeatable=False,
+    body=RotateApiKey,
+    body_required=False,
+    body_example={"grace_seconds": 3600},
+    response=CreatedApiKey,
+    errors=(404,),
+)
+async def rotate_api_key(call: Call) -> web.StreamResponse:
+    body = await call.body(RotateApiKey)
+    shown, key = await call.get(ApiKeyService).rotate(call.principal, call.path_id(), body)
+    return reply(CreatedApiKey(**shown.model_dump(), key=key), headers={"Cache-Control": "no-store"})
 
 
 @routes.delete("/{id}", permission=permissions.MANAGE, summary="Revoke an API key", errors=(404,))

@@ -1,23 +1,49 @@
 """API keys in and out."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, IPvAnyNetwork
 
 from scaicms.kit.schemas import Body
+
+DEFAULT_RATE = 600
+Networks = Annotated[
+    list[IPvAnyNetwork],
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Only from these networks (CIDR) and addresses; from anywhere when absent.",
+    ),
+]
+Codes = Annotated[list[Annotated[str, Field(max_length=100)]], Field(min_length=1, max_length=200)]
+Sites = Annotated[list[UUID], Field(max_length=200, description="Only there; anywhere when absent.")]
+Rate = Annotated[int, Field(ge=1, le=1_000_000, description="Requests a minute.")]
 
 
 class CreateApiKey(Body):
     name: str = Field(min_length=1, max_length=200)
-    permissions: list[str] = Field(min_length=1, max_length=200)
-    site_ids: list[UUID] | None = Field(default=None, max_length=200, description="Only there; anywhere when absent.")
+    permissions: Codes
+    site_ids: Sites | None = None
     expires_at: AwareDatetime | None = None
+    allowed_ips: Networks | None = None
+    rate_limit: Rate = DEFAULT_RATE
 
 
 class UpdateApiKey(Body):
     name: str | None = Field(default=None, min_length=1, max_length=200)
+    permissions: Codes | None = None
+    site_ids: Sites | None = None
     expires_at: AwareDatetime | None = None
+    allowed_ips: Networks | None = None
+    rate_limit: Rate | None = None
+
+
+class RotateApiKey(Body):
+    grace_seconds: int = Field(
+        default=0, ge=0, le=30 * 24 * 3600, description="How long the key before works beside the new one."
+    )
 
 
 class ApiKeyOut(BaseModel):
@@ -28,11 +54,16 @@ class ApiKeyOut(BaseModel):
     prefix: str
     permissions: list[str]
     site_ids: list[UUID] | None
+    allowed_ips: list[str] | None
+    rate_limit: int
     owner_id: UUID
     expires_at: datetime | None
     revoked_at: datetime | None
+    previous_until: datetime | None = Field(description="Until when the key before the last rotation works.")
     created_at: datetime
     updated_at: datetime
+    last_used_at: datetime | None = Field(description="Written every few seconds.")
+    requests_24h: int = Field(default=0, description="Written every few seconds.")
 
 
 class CreatedApiKey(ApiKeyOut):

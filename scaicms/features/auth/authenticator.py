@@ -7,20 +7,31 @@ import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.api_keys.models import ApiKeyRow
-from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService
+from scaicms.features.api_keys.service import KEY_PREFIX, ApiKeyService, within_key
 from scaicms.features.auth import repository, tokens
 from scaicms.features.auth.errors import BadKeyError, BadTokenError
 from scaicms.features.roles.service import AUTHORITY, RoleService
+from scaicms.features.sites.service import TOPIC as SITES
 from scaicms.features.users.service import UserService
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import UnauthorizedError
+from scaicms.kit.networks import Network
 from scaicms.kit.principal import ANONYMOUS, SYSTEM, Grants, Principal
 from scaicms.kit.sites import Site
 
 MAX_KEPT = 10_000
+
+
+class _Gate(NamedTuple):
+    """What an API key is limited by: requests a minute, networks (None is anywhere)."""
+
+    per_minute: int
+    networks: tuple[Network, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class _Kept:
     principal: Principal
     expires_at: float
     subjects: frozenset[str]
+    gate: _Gate | None = None
 
 
 class Authenticator(Service):
@@ -45,9 +57,11 @@ class Authenticator(Service):
         self._public: dict[tuple[UUID, str], Principal] = {}
         self._generation = 0
         services.resources.notices.subscribe(AUTHORITY, self._forget)
+        # A site says which role its anonymous callers have, and everybody else beside their own.
+        services.resources.notices.subscribe(SITES, lambda _: self._forget(None))
 
     async def authenticate(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
-        """Who calls, with what everybody may at the site added."""
+        """Who calls, with what everybody may at the site added. Requests of API keys are counted."""
         if authorization is None:
             return await self._anonymous(site)
         scheme, _, credential = authorization.partition(" ")
@@ -60,8 +74,13 @@ class Authenticator(Service):
             site.id if site else None,
         )
         kept = self._kept.get(place)
-        if kept is not None and kept.expires_at > time.time():
-            return kept.principal
+        if kept is None or kept.expires_at <= time.time():
+            kept = await self._learn(place, credential, site)
+        if kept.gate is not None and kept.principal.id is not None:
+            await self._keys.admit(kept.principal.id, *kept.gate, ip)
+        return kept.principal
+
+    async def _learn(self, place: tuple[bytes, UUID | None], credential: str, site: Site | None) -> _Kept:
         generation = self._generation
         fresh = await self._recognise(credential)
         if site is not None:
@@ -72,7 +91,7 @@ class Authenticator(Service):
             self._kept[place] = fresh
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
-        return fresh.principal
+        return fresh
 
     async def principal_of(self, kind: str, principal_id: UUID | None) -> Principal:
         """Who asked for a job, with the rights they have now.
@@ -105,23 +124,27 @@ class Authenticator(Service):
         grants = await self._roles.grants_of_user(user.id)
         return Principal(kind="user", id=user.id, name=f"user:{user.id}", grants=grants, session_id=session_id)
 
-    async def _key_principal(self, row: ApiKeyRow | None) -> _Kept:
-        if row is None or row.revoked_at is not None:
+    async def _key_principal(self, found: tuple[ApiKeyRow, float] | None) -> _Kept:
+        if found is None:
             raise BadKeyError
-        expires_at = row.expires_at.timestamp() if row.expires_at is not None else float("inf")
+        row, expires_at = found
         owner = await self._users.by_id(row.owner_id)
         if expires_at <= time.time() or owner is None or not owner.is_active:
             raise BadKeyError
-        permissions: list[str] = row.permissions  # type: ignore[assignment]  # JSON column, written by ApiKeyService
-        site_ids: list[str] | None = row.site_ids  # type: ignore[assignment]  # JSON column, written by ApiKeyService
+        permissions: Any = row.permissions  # JSON columns, written by ApiKeyService
+        site_ids: Any = row.site_ids
+        networks: Any = row.allowed_ips
+        sites = frozenset(map(UUID, site_ids)) if site_ids is not None else None
         principal = Principal(
             kind="api_key",
             id=row.id,
             name=f"api_key:{row.prefix}",
-            grants=_narrow(await self._roles.grants_of_user(owner.id), permissions),
-            site_ids=frozenset(map(UUID, site_ids)) if site_ids is not None else None,
+            grants=Grants.of(within_key((await self._roles.grants_of_user(owner.id)).rules(), permissions, sites)),
+            site_ids=sites,
+            owner_id=owner.id,
         )
-        return _Kept(principal, expires_at, frozenset({str(row.id), str(row.owner_id)}))
+        gate = _Gate(row.rate_limit, tuple(map(ip_network, networks)) if networks is not None else None)
+        return _Kept(principal, expires_at, frozenset({str(row.id), str(row.owner_id)}), gate)
 
     async def _anonymous(self, site: Site | None) -> Principal:
         if site is None:
@@ -131,8 +154,7 @@ class Authenticator(Service):
         if known is not None:
             return known
         generation = self._generation
-        granted = await self._roles.grants_of_role(site.public_role)
-        reader = replace(ANONYMOUS, grants=Grants(by_site={site.id: granted}))
+        reader = replace(ANONYMOUS, grants=Grants.of(await self._roles.rules_of_role(site.public_role, site.id)))
         if generation == self._generation:
             self._public[place] = reader
         return reader
@@ -148,16 +170,4 @@ class Authenticator(Service):
 
 
 def _both(own: Grants, everybody: Grants) -> Grants:
-    by_site = dict(own.by_site)
-    for site_id, granted in everybody.by_site.items():
-        by_site[site_id] = by_site.get(site_id, frozenset()) | granted
-    return Grants(own.everywhere, by_site)
-
-
-def _narrow(grants: Grants, permissions: list[str]) -> Grants:
-    """Of these permissions, those that the owner holds, where the owner holds them."""
-    everywhere = frozenset(code for code in permissions if grants.allow(code, None))
-    by_site = {
-        site_id: frozenset(code for code in permissions if grants.allow(code, site_id)) for site_id in grants.by_site
-    }
-    return Grants(everywhere, by_site)
+    return Grants.of([*own.rules(), *everybody.rules()])

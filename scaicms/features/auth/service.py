@@ -113,7 +113,7 @@ class AuthService(Service):
     async def roles(self, principal: Principal) -> list[tuple[str, UUID | None]]:
         """The caller's own roles."""
         user = await self.profile(principal)
-        return await self._roles.own_assignments(user.id)
+        return await self._roles.all_assignments(user.id)
 
     async def update_profile(self, principal: Principal, change: UpdateProfile) -> UserRow:
         user = await self.profile(principal)

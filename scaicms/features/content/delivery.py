@@ -1,24 +1,25 @@
 """The read path: published documents as bytes, one query an answer, nothing parsed and nothing built."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import permissions, render, repository
-from scaicms.features.content.errors import ItemNotFoundError
-from scaicms.features.content.filters import Bound, compile_filters, compile_sort
+from scaicms.features.content import access, permissions, render, repository
+from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
+from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
 from scaicms.features.content.locales import known_locale
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
-from scaicms.kit.principal import Principal
+from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
 _BY_ID = "SELECT body, etag FROM documents WHERE item_id = $1 AND locale = $2 AND site_id = $3"
+_BY_IDS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
 _BY_SLUG = "SELECT body, etag FROM documents WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
 
 _DRAFTS = """(
@@ -26,6 +27,8 @@ _DRAFTS = """(
            e.published_version, e.updated_at, e.updated_by, p.published_at
     FROM items i JOIN entries e ON e.item_id = i.id LEFT JOIN documents p ON p.item_id = i.id AND p.locale = e.locale
     WHERE i.deleted_at IS NULL)"""
+
+_OWNED = "EXISTS (SELECT 1 FROM items own WHERE own.id = d.item_id AND own.created_by = {owner})"
 
 SELECTABLE = frozenset(
     [
@@ -69,20 +72,31 @@ class DeliveryService(Service):
         """The published document of an item."""
         principal.require(permissions.READ.code, site.id)
         row = await self._reads.fetchrow(_BY_ID, item_id, known_locale(site, locale), site.id)
-        if row is None:
-            raise ItemNotFoundError
-        return Document(row[0], row[1])
+        return _seen(principal.scope(permissions.READ.code, site.id), row)
 
     async def by_slug(
         self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
     ) -> Document:
         """The published document with this slug."""
         principal.require(permissions.READ.code, site.id)
+        scope = principal.scope(permissions.READ.code, site.id)
+        if scope is not None:
+            access.require_known_type(principal, site.id, type_key)
         content_type = await self._types.compiled(site.id, type_key)
         row = await self._reads.fetchrow(_BY_SLUG, site.id, content_type.id, known_locale(site, locale), slug)
-        if row is None:
-            raise ItemNotFoundError
-        return Document(row[0], row[1])
+        return _seen(scope, row)
+
+    async def by_ids(
+        self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
+    ) -> dict[UUID, bytes]:
+        """The published documents of these items in one query; what is not published or not readable is absent."""
+        principal.require(permissions.READ.code, site.id)
+        scope = principal.scope(permissions.READ.code, site.id)
+        rows = await self._reads.fetch(_BY_IDS, list(item_ids), locale, site.id)
+        if scope is None:
+            return {row["item_id"]: row["body"] for row in rows}
+        bodies = ((row["item_id"], within(scope, row["body"])) for row in rows)
+        return {item_id: body for item_id, body in bodies if body is not None}
 
     async def page(
         self, principal: Principal, site: Site, query: ListItems, filters: Sequence[tuple[str, str]]
@@ -92,16 +106,34 @@ class DeliveryService(Service):
         drafts = query.status != "published"
         if drafts:
             principal.require(permissions.READ_DRAFTS.code, site.id)
+        scope = principal.scope((permissions.READ_DRAFTS if drafts else permissions.READ).code, site.id)
+        if scope is not None:
+            access.require_known_type(principal, site.id, query.type)
         content_type = await self._types.compiled(site.id, query.type)
-        wanted = _wanted(query.fields, content_type, private=drafts)
-        rows, total = await self._select(site, content_type, query, filters, drafts=drafts)
-        if drafts:
-            bodies = [json.dumps(render.draft(repository.to_item(row, content_type))) for row in rows]
-        else:
-            bodies = [row["body"] for row in rows]
+        reach = scope.at(query.type, known_locale(site, query.locale)) if scope is not None else None
+        visible = Visible(drafts, reach.all_rows if reach is not None else None)
+        wanted = _wanted(query.fields, content_type, visible)
+        if scope is not None and reach is None:
+            return _join((), 0 if query.count == "exact" else None, query)
+        owner = scope.owner_id if scope is not None and reach is not None and not reach.others else None
+        rows, total = await self._select(site, content_type, query, filters, visible, owner)
+        seen = (_body(row, content_type, scope, drafts=drafts) for row in rows)
+        bodies = [body for body in seen if body is not None]
         if wanted:
             bodies = [json.dumps(_project(json.loads(body), wanted)) for body in bodies]
         return _join(bodies, total, query)
+
+    def reads_type(self, principal: Principal, site: Site, type_key: str) -> bool:
+        """Whether the caller reads anything published of a type, in the site's default locale."""
+        scope = principal.scope(permissions.READ.code, site.id)
+        readable = principal.may(permissions.READ.code, site.id)
+        return readable and (scope is None or scope.at(type_key, site.default_locale) is not None)
+
+    def may_sort_by(self, principal: Principal, site: Site, type_key: str, field: str) -> bool:
+        """Whether the field is within reach in everything that the caller reads of the type."""
+        scope = principal.scope(permissions.READ.code, site.id)
+        reach = scope.at(type_key, site.default_locale) if scope is not None else None
+        return scope is None or (reach is not None and Visible(False, reach.all_rows).reaches(field))
 
     async def _select(
         self,
@@ -109,18 +141,19 @@ class DeliveryService(Service):
         content_type: CompiledType,
         query: ListItems,
         filters: Sequence[tuple[str, str]],
-        *,
-        drafts: bool,
+        visible: Visible,
+        owner: UUID | None,
     ) -> tuple[list[asyncpg.Record], int | None]:
+        drafts = visible.private
         fixed = [site.id, content_type.id, known_locale(site, query.locale)]
         bound = Bound(len(fixed))
         conditions = ["d.site_id = $1", "d.type_id = $2", "d.locale = $3"]
         if query.status == "draft":
             conditions.append("d.published_version IS DISTINCT FROM d.version")
-        conditions += compile_filters(filters, content_type, bound, private=drafts)
-        order = compile_sort(
-            query.sort, content_type, default="-updated_at" if drafts else "-published_at", private=drafts
-        )
+        if owner is not None:
+            conditions.append(_OWNED.format(owner=bound.bind(owner)))
+        conditions += compile_filters(filters, content_type, bound, visible)
+        order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
         where = " AND ".join(conditions)
         source = _DRAFTS if drafts else "documents"
         counted = f", (SELECT count(*) FROM {source} d WHERE {where}) AS total" if query.count == "exact" else ""
@@ -136,6 +169,40 @@ class DeliveryService(Service):
         return rows, rows[0]["total"] if rows else 0
 
 
+def _seen(scope: Scope | None, row: asyncpg.Record | None) -> Document:
+    """A row of `documents` as the caller may read it, or not found."""
+    if row is None:
+        raise ItemNotFoundError
+    if scope is None:
+        return Document(row[0], row[1])
+    body = within(scope, row[0])
+    if body is None:
+        raise ItemNotFoundError
+    return Document(body, row[1] if body is row[0] else render.etag_of(row[1], body))
+
+
+def within(scope: Scope, body: bytes) -> bytes | None:
+    """A document cut to what the scope shows; the same bytes where that is all of it, None where it is nothing."""
+    document = json.loads(body)
+    created_by = UUID(document["created_by"]) if document["created_by"] is not None else None
+    seen = access.view(scope, document["type"], document["locale"], created_by)
+    if seen is None:
+        return None
+    if seen.fields is None:
+        return body
+    return json.dumps({**document, "data": seen.project(document["data"])})
+
+
+def _body(row: asyncpg.Record, content_type: CompiledType, scope: Scope | None, *, drafts: bool) -> bytes | None:
+    """A row of a list as JSON; the query has left out what is not within reach as a whole."""
+    if not drafts:
+        body: bytes = row["body"]
+        return body if scope is None else within(scope, body)
+    item = repository.to_item(row, content_type)
+    seen = access.view(scope, content_type.key, item.locale, item.created_by) or access.NOTHING
+    return json.dumps(render.draft(item if seen.fields is None else replace(item, data=seen.project(item.data))))
+
+
 def _join(bodies: Sequence[bytes], total: int | None, query: ListItems) -> bytes:
     end = b'],"total":%s,"page":%d,"page_size":%d}' % (
         b"null" if total is None else b"%d" % total,
@@ -145,10 +212,14 @@ def _join(bodies: Sequence[bytes], total: int | None, query: ListItems) -> bytes
     return b'{"items":[' + b",".join(bodies) + end
 
 
-def _wanted(fields: str | None, content_type: CompiledType, *, private: bool) -> list[str]:
-    """The members that `fields=` asks for; what the type does not have is refused."""
+def _wanted(fields: str | None, content_type: CompiledType, visible: Visible) -> list[str]:
+    """The members that `fields=` asks for; what the type does not have, or the caller may not read, is refused."""
     wanted = fields.split(",") if fields else []
-    known = {f"data.{f.key}" for f in content_type.fields.values() if private or not f.private} | SELECTABLE
+    known = {*visible.of(content_type), *SELECTABLE}
+    existing = {f"data.{f.key}" for f in content_type.fields.values() if visible.knows(f)}
+    hidden = [name for name in wanted if name in existing - known]
+    if hidden:
+        raise FieldForbiddenError(f"Your rights do not reach {', '.join(hidden)}.")
     unknown = [name for name in wanted if name not in known]
     if unknown:
         names = ", ".join(sorted(known))

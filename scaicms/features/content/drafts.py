@@ -1,11 +1,13 @@
 """Checking a draft: its fields, its relations, its unique values, its slug."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from scaicms.features.content import repository
+from scaicms.features.content.access import Sees
 from scaicms.features.content.errors import NotUniqueError, SlugTakenError
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import UnpublishedTarget
@@ -37,19 +39,26 @@ def references(item: Item) -> list[tuple[FieldDefinition, UUID]]:
     return found
 
 
-async def check_relations(item: Item) -> list[UnpublishedTarget]:
-    """Refuse targets that do not exist on this site or are of another type; say which are not published."""
+async def check_relations(
+    item: Item, *, sees: Sees | None = None, kept: Collection[UUID] = ()
+) -> list[UnpublishedTarget]:
+    """Refuse targets that do not exist on this site or are of another type; say which are not published.
+
+    A target that the caller does not see does not exist either, unless it was there before (`kept`).
+    """
     wanted = references(item)
     if not wanted:
         return []
     known = await repository.existing_targets(item.site_id, [target for _, target in wanted])
+    if sees is not None:
+        known = {target: about for target, about in known.items() if target in kept or sees(about)}
     errors, unpublished = [], []
     for field, target in wanted:
-        key, published = known.get(target, (None, False))
-        if key != field.target and target != item.id:
+        about = known.get(target)
+        if (about is None or about.type_key != field.target) and target != item.id:
             message = f"There is no {field.target} with the id {target} on this site."
             errors.append(FieldError(f"/data/{field.key}", "unknown_target", message))
-        elif not published:
+        elif about is None or not about.published:
             unpublished.append(UnpublishedTarget(field=field.key, id=target))
     if errors:
         raise InvalidError("The data points to items that cannot be its targets.", errors=errors)

@@ -1,6 +1,6 @@
 """What can be wrong with content."""
 
-from scaicms.kit.errors import ConflictError, NotFoundError
+from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError
 
 
 class ItemNotFoundError(NotFoundError):
@@ -17,3 +17,7 @@ class NotUniqueError(ConflictError):
 
 class NotPublishedError(ConflictError):
     code, message = "not_published", "This item is not published."
+
+
+class FieldForbiddenError(ForbiddenError):
+    code, message = "field_forbidden", "Your rights do not reach these fields."

@@ -22,6 +22,16 @@ class ContentUpdated(ContentEvent):
     type: ClassVar[str] = "content.updated"
 
 
+class ContentImportRequested(Event):
+    """`aggregate_id` is the job that will do it."""
+
+    type: ClassVar[str] = "content.import_requested"
+    content_type: str
+    filename: str
+    publish: bool
+    dry_run: bool
+
+
 class ContentPublished(ContentEvent):
     type: ClassVar[str] = "content.published"
 
@@ -34,4 +44,11 @@ class ContentDeleted(ContentEvent):
     type: ClassVar[str] = "content.deleted"
 
 
-ALL = (ContentCreated, ContentUpdated, ContentPublished, ContentUnpublished, ContentDeleted)
+ALL = (
+    ContentCreated,
+    ContentUpdated,
+    ContentImportRequested,
+    ContentPublished,
+    ContentUnpublished,
+    ContentDeleted,
+)

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.content import events, permissions
+from scaicms.features.content.authority import content
 from scaicms.features.content.tasks import TASKS
 from scaicms.web.feature import Feature
 
@@ -11,4 +12,5 @@ FEATURE = Feature(
     events=events.ALL,
     tasks=TASKS,
     permissions=permissions.ALL,
+    targets={"content": content},
 )

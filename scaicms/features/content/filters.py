@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from scaicms.features.content.errors import FieldForbiddenError
 from scaicms.features.content_types.schemas import FieldDefinition
 from scaicms.features.content_types.service import CompiledType
 from scaicms.kit import json
@@ -85,19 +86,42 @@ class Path:
     """Key in `data`; None for system paths."""
 
 
-def resolve(name: str, content_type: CompiledType, *, private: bool) -> Path:
-    """A path of the type. Private fields exist only for callers who may see them."""
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Fields that a caller may filter and sort by: private ones where drafts are read, and of those the ones within
+    reach; `fields` None is all."""
+
+    private: bool
+    fields: frozenset[str] | None = None
+
+    def of(self, content_type: CompiledType) -> list[str]:
+        """Paths of the type's fields that exist for the caller."""
+        return [f"data.{f.key}" for f in content_type.fields.values() if self.knows(f) and self.reaches(f.key)]
+
+    def knows(self, definition: FieldDefinition) -> bool:
+        return self.private or not definition.private
+
+    def reaches(self, key: str) -> bool:
+        return self.fields is None or key in self.fields
+
+
+def resolve(name: str, content_type: CompiledType, visible: Visible) -> Path:
+    """A path of the type.
+
+    Raises:
+        FilterError: it has no such path, or a private one where no drafts are read.
+        FieldForbiddenError: the field is there, and out of the caller's reach.
+    """
     if name in SYSTEM_PATHS:
         sql, kind = SYSTEM_PATHS[name]
         return Path(name, sql, kind)
     prefix, _, key = name.partition(".")
     definition = content_type.fields.get(key) if prefix == "data" else None
-    if definition is None or (definition.private and not private):
-        known = [
-            *SYSTEM_PATHS,
-            *(f"data.{f.key}" for f in content_type.fields.values() if private or not f.private),
-        ]
+    if definition is None or not visible.knows(definition):
+        known = [*SYSTEM_PATHS, *visible.of(content_type)]
         raise FilterError(f"{content_type.key} has no {name}. Known: {', '.join(known)}.")
+    if not visible.reaches(key):
+        raise FieldForbiddenError(f"Your rights do not reach {name}; it cannot be filtered or sorted by.")
     return Path(name, _data_sql(definition), _KINDS.get(definition.type, "text"), key)
 
 
@@ -112,19 +136,19 @@ def _data_sql(definition: FieldDefinition) -> str:
 
 
 def compile_filters(
-    parameters: Sequence[tuple[str, str]], content_type: CompiledType, bound: Bound, *, private: bool
+    parameters: Sequence[tuple[str, str]], content_type: CompiledType, bound: Bound, visible: Visible
 ) -> list[str]:
     """SQL conditions, all of which must hold."""
     if len(parameters) > MAX_CLAUSES:
         raise FilterError(f"At most {MAX_CLAUSES} filters.")
-    return [_clause(name, value, content_type, bound, private=private) for name, value in parameters]
+    return [_clause(name, value, content_type, bound, visible) for name, value in parameters]
 
 
-def _clause(name: str, value: str, content_type: CompiledType, bound: Bound, *, private: bool) -> str:
+def _clause(name: str, value: str, content_type: CompiledType, bound: Bound, visible: Visible) -> str:
     matched = _PARAMETER.fullmatch(name)
     if matched is None:
         raise FilterError(f"{name} is not a filter; write filter[data.title]=… or filter[data.price][gte]=….")
-    path = resolve(matched[1], content_type, private=private)
+    path = resolve(matched[1], content_type, visible)
     operator = matched[2] or "eq"
     allowed = OPERATORS_OF_KIND[path.kind]
     if operator not in allowed:
@@ -262,11 +286,11 @@ _OPERATORS: Mapping[str, Callable[[Path, str, Bound], str]] = {
 }
 
 
-def compile_sort(sort: str | None, content_type: CompiledType, *, default: str, private: bool) -> str:
+def compile_sort(sort: str | None, content_type: CompiledType, visible: Visible, *, default: str) -> str:
     """`ORDER BY` without the words; ids break ties, so that pages never overlap."""
     parts = []
     for name in (sort or default).split(","):
-        path = resolve(name.removeprefix("-"), content_type, private=private)
+        path = resolve(name.removeprefix("-"), content_type, visible)
         if path.kind in ("list", "json"):
             raise FilterError(f"{path.name} has no order to sort by.")
         parts.append(f"{path.sql} {'DESC' if name.startswith('-') else 'ASC'} NULLS LAST")

@@ -12,14 +12,16 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from scaicms.features.content import import_sources, permissions, repository
+from scaicms.features.content import access, import_sources, permissions, repository
 from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
+from scaicms.features.content.events import ContentImportRequested
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
 from scaicms.features.content.reading import BadRow, Mapping, Row, apply_mapping, open_source
 from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.infra import db
+from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
@@ -80,11 +82,10 @@ class ImportService(Service):
 
     async def check(self, principal: Principal, site: Site, options: ImportOptions) -> CompiledType:
         """Refuse what can be refused before the first row is read."""
-        principal.require(permissions.IMPORT.code, site.id)
-        principal.require(permissions.CREATE.code, site.id)
-        principal.require(permissions.UPDATE.code, site.id)
-        if options.publish:
-            principal.require(permissions.PUBLISH.code, site.id)
+        needed = [permissions.IMPORT, permissions.CREATE, permissions.UPDATE]
+        for permission in [*needed, permissions.PUBLISH] if options.publish else needed:
+            principal.require(permission.code, site.id)
+            access.require_type(principal, permission, site.id, options.type)
         content_type = await self._types.compiled(site.id, options.type)
         _mapping(content_type, options)
         return content_type
@@ -103,7 +104,17 @@ class ImportService(Service):
             actor_id=principal.id,
         )
         async with db.transaction():
-            return await enqueue(IMPORT_CONTENT.request(payload, site_id=site.id))
+            job_id = await enqueue(IMPORT_CONTENT.request(payload, site_id=site.id))
+            fact = ContentImportRequested(
+                site_id=site.id,
+                aggregate_id=job_id,
+                content_type=options.type,
+                filename=filename,
+                publish=options.publish,
+                dry_run=options.dry_run,
+            )
+            await record(fact, actor=principal)
+            return job_id
 
     async def batches(
         self,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.content_types.service import CompiledType
@@ -37,3 +37,11 @@ class Item:
     def etag(self) -> str:
         """Validator of the draft: its version."""
         return f'"v{self.version}"'
+
+
+class Target(NamedTuple):
+    """What is known of an item that a relation points to."""
+
+    type_key: str
+    published: bool
+    created_by: UUID | None

@@ -16,7 +16,16 @@ def draft(item: Item) -> dict[str, Any]:
 def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
     """The complete JSON that delivery will return, and its ETag."""
     body = json.dumps(_shape(item, public_data(item), status="published", published_at=published_at))
-    return body, f'"v{item.version}-{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+    return body, _etag(item.version, body)
+
+
+def etag_of(whole: str, body: bytes) -> str:
+    """The validator of a document of which only a part is shown; `whole` is that of all of it."""
+    return _etag(whole.strip('"v').partition("-")[0], body)
+
+
+def _etag(version: int | str, body: bytes) -> str:
+    return f'"v{version}-{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
 
 
 def public_data(item: Item) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content.records import Item
+from scaicms.features.content.records import Item, Target
 from scaicms.features.content_types.service import CompiledType
 from scaicms.infra import db
 from scaicms.kit import json
@@ -188,16 +188,21 @@ async def published(site_id: UUID, item_id: UUID) -> list[Record]:
     )
 
 
-async def existing_targets(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
-    """Of these items, those that exist: their type's key and whether they are published."""
+async def existing_targets(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, Target]:
+    """What is known of these items; those that do not exist are absent."""
     rows = await db.fetch(
-        """SELECT i.id, t.key, EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published
+        """SELECT i.id, t.key, EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published, i.created_by
            FROM items i JOIN content_types t ON t.id = i.type_id
            WHERE i.site_id = $1 AND i.id = ANY($2) AND i.deleted_at IS NULL""",
         site_id,
         list(item_ids),
     )
-    return {row["id"]: (row["key"], row["published"]) for row in rows}
+    return {row["id"]: Target(row["key"], row["published"], row["created_by"]) for row in rows}
+
+
+async def locales_of(item_id: UUID) -> list[str]:
+    """Locales in which an item has an entry."""
+    return [row["locale"] for row in await db.fetch("SELECT locale FROM entries WHERE item_id = $1", item_id)]
 
 
 async def replace_references(item: Item, references: Sequence[tuple[str, UUID]]) -> None:

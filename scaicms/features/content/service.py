@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from scaicms.features.content import drafts, permissions, render, repository
+from scaicms.features.content import access, drafts, permissions, render, repository
 from scaicms.features.content.delivery import DeliveryService, Document
 from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
@@ -28,10 +28,9 @@ from scaicms.kit import json
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import PreconditionFailedError
 from scaicms.kit.ids import new_id
+from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
-
-_DOCUMENTS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,11 @@ class ContentService(Service):
     async def create(self, principal: Principal, site: Site, new: CreateItem) -> Written:
         """Store a new item, and publish it at once if asked to."""
         principal.require(permissions.CREATE.code, site.id)
-        content_type = await self._types.compiled(site.id, new.type)
         locale = known_locale(site, new.locale)
+        writable = access.require_type(principal, permissions.CREATE, site.id, new.type, locale)
+        content_type = await self._types.compiled(site.id, new.type)
         data = drafts.validate_data(content_type, new.data)
+        access.require_fields(writable, new.data)
         async with db.transaction():
             now = utcnow()
             item = Item(
@@ -75,16 +76,18 @@ class ContentService(Service):
                 published_version=None,
                 data=data,
                 created_at=now,
-                created_by=principal.id,
+                created_by=principal.author_id,
                 updated_at=now,
-                updated_by=principal.id,
+                updated_by=principal.author_id,
                 published_at=None,
             )
-            await self._check(item)
+            await drafts.check_relations(item, sees=access.seer(principal, site.id))
+            await drafts.check_unique(item)
             await repository.insert_item(item)
             await _keep_references(item)
             await record(_fact(ContentCreated, item), actor=principal)
-            return await self._publish(principal, item) if new.publish else Written(item)
+            written = await self._publish(principal, item) if new.publish else Written(item)
+            return replace(written, item=access.as_written(principal, written.item, data))
 
     async def save(
         self,
@@ -106,20 +109,21 @@ class ContentService(Service):
         principal.require(permissions.UPDATE.code, site.id)
         async with db.transaction():
             old = await self._lock(site, item_id, locale, expected_version)
-            merged = {**old.data, **data} if merge else data
             item = replace(
                 old,
-                data=drafts.validate_data(old.content_type, merged),
+                data=_edited(principal, old, data, slug, merge=merge),
                 slug=await drafts.claim_slug(old.content_type, slug, item_id=old.id) if slug else old.slug,
                 version=old.version + 1,
                 updated_at=utcnow(),
-                updated_by=principal.id,
+                updated_by=principal.author_id,
             )
-            await self._check(item)
+            there = {target for _, target in drafts.references(old)}
+            await drafts.check_relations(item, sees=access.seer(principal, site.id), kept=there)
+            await drafts.check_unique(item)
             await repository.update_draft(item)
             await _keep_references(item)
             jobs = await record(_fact(ContentUpdated, item), actor=principal)
-            return Written(item, jobs)
+            return Written(access.as_written(principal, item, data), jobs)
 
     async def publish(
         self,
@@ -136,18 +140,22 @@ class ContentService(Service):
         async with db.transaction():
             item = await self._lock(site, item_id, locale, expected_version)
             if dry_run:
-                return Written(item, (), await drafts.check_relations(item))
-            return await self._publish(principal, item)
+                access.require_item(principal, permissions.PUBLISH, item)
+                written = Written(item, (), await drafts.check_relations(item))
+            else:
+                written = await self._publish(principal, item)
+            return _as_seen(principal, written)
 
     async def unpublish(self, principal: Principal, site: Site, item_id: UUID) -> Written:
         """Take an item out of delivery; its draft stays."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.transaction():
             item = await self._lock(site, item_id, None, None)
+            await _require_whole(principal, permissions.PUBLISH, item)
             if not await repository.remove_documents(site.id, item.id):
                 raise NotPublishedError
             jobs = await record(_fact(ContentUnpublished, item), actor=principal)
-            return Written(replace(item, published_version=None, published_at=None), jobs)
+            return _as_seen(principal, Written(replace(item, published_version=None, published_at=None), jobs))
 
     async def delete(
         self,
@@ -162,6 +170,7 @@ class ContentService(Service):
         principal.require(permissions.DELETE.code, site.id)
         async with db.transaction():
             item = await self._lock(site, item_id, None, expected_version)
+            await _require_whole(principal, permissions.DELETE, item)
             await repository.remove_documents(site.id, item.id)
             if permanent:
                 await repository.remove_for_good(site.id, item.id)
@@ -176,7 +185,7 @@ class ContentService(Service):
         row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None)
         if row is None:
             raise ItemNotFoundError
-        return repository.to_item(row, await self._type_of(site, row["type_id"]))
+        return access.require_draft(principal, repository.to_item(row, await self._type_of(site, row["type_id"])))
 
     async def draft_by_slug(
         self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
@@ -184,19 +193,22 @@ class ContentService(Service):
         """The same, found by its slug."""
         if not principal.may(permissions.READ_DRAFTS.code, site.id):
             raise ItemNotFoundError
+        access.require_known_type(principal, site.id, type_key)
         content_type = await self._types.compiled(site.id, type_key)
         row = await repository.find_by_slug(site.id, content_type.id, slug, known_locale(site, locale))
         if row is None:
             raise ItemNotFoundError
-        return repository.to_item(row, content_type)
+        return access.require_draft(principal, repository.to_item(row, content_type))
 
     async def lock_item(self, item_id: UUID) -> None:
         """Order transactions that keep something in step with an item, until this one ends."""
         await repository.lock_name("item", item_id)
 
     async def published_texts(self, principal: Principal, site_id: UUID, item_id: UUID) -> list[PublishedText]:
-        """The words of what is published of an item; empty when nothing is."""
+        """The words of what is published of an item, for who may read all of it; empty when nothing is."""
         principal.require(permissions.READ.code, site_id)
+        if principal.scope(permissions.READ.code, site_id) is not None:
+            raise principal.refusal(permissions.READ.code)
         rows = await repository.published(site_id, item_id)
         texts = []
         for row in rows:
@@ -204,16 +216,9 @@ class ContentService(Service):
             texts.append(published_text(content_type, row["locale"], row["version"], json.loads(row["data"])))
         return texts
 
-    async def documents(
-        self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
-    ) -> dict[UUID, bytes]:
-        """The published documents of these items in one query; the unpublished are absent."""
-        principal.require(permissions.READ.code, site.id)
-        rows = await self.resources.reads.fetch(_DOCUMENTS, list(item_ids), locale, site.id)
-        return {row["item_id"]: row["body"] for row in rows}
-
     async def _publish(self, principal: Principal, item: Item) -> Written:
         principal.require(permissions.PUBLISH.code, item.site_id)
+        access.require_item(principal, permissions.PUBLISH, item)
         unpublished = await drafts.check_relations(item)
         published_at = item.published_at or utcnow()
         body, etag = render.document(item, published_at)
@@ -238,16 +243,34 @@ class ContentService(Service):
     async def _type_of(self, site: Site, type_id: UUID) -> CompiledType:
         return await self._types.compiled(site.id, await repository.type_key(site.id, type_id))
 
-    @staticmethod
-    async def _check(item: Item) -> None:
-        await drafts.check_relations(item)
-        await drafts.check_unique(item)
+
+def _edited(principal: Principal, old: Item, data: dict[str, Any], slug: str | None, *, merge: bool) -> dict[str, Any]:
+    """The data of the next version, checked, with nothing written that is out of the caller's reach."""
+    writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
+    base = old.data if merge else access.kept_fields(old.data, writable, seen)
+    checked = drafts.validate_data(old.content_type, {**base, **data})
+    access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
+    if slug is not None and slug != old.slug:
+        access.require_fields(writable, ["slug"])
+    return checked
 
 
 async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:
     if wanted is not None:
         return await drafts.claim_slug(content_type, wanted)
     return await drafts.make_slug(content_type, data)
+
+
+async def _require_whole(principal: Principal, permission: Permission, item: Item) -> None:
+    if principal.scope(permission.code, item.site_id) is not None:
+        access.require_everywhere(principal, permission, item, await repository.locales_of(item.id))
+
+
+def _as_seen(principal: Principal, written: Written) -> Written:
+    """The answer to a write, without what the caller may not read."""
+    item = access.as_written(principal, written.item)
+    unpublished = [target for target in written.unpublished if target.field in item.data]
+    return replace(written, item=item, unpublished=unpublished)
 
 
 def _fact(kind: type[ContentEvent], item: Item) -> ContentEvent:

@@ -7,6 +7,11 @@ class ContentTypeNotFoundError(NotFoundError):
     code, message = "content_type_not_found", "This site has no content type with this key."
 
 
+def unknown_type(key: str) -> ContentTypeNotFoundError:
+    """The one answer for a key that no type has and for a type that the caller may not know of."""
+    return ContentTypeNotFoundError(f"This site has no content type {key!r}.")
+
+
 class ContentTypeExistsError(ConflictError):
     code, message = "content_type_exists", "This site has a content type with this key already."
 

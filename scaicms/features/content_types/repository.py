@@ -1,5 +1,6 @@
 """Every query on content types; each is of one site."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from scaicms.features.content_types.models import ContentTypeRow
@@ -7,8 +8,13 @@ from scaicms.infra import db
 from scaicms.kit.ids import is_key
 
 
-async def list_types(site_id: UUID, *, limit: int, offset: int) -> tuple[list[ContentTypeRow], int]:
+async def list_types(
+    site_id: UUID, only: Collection[str] | None, *, limit: int, offset: int
+) -> tuple[list[ContentTypeRow], int]:
+    """Types by key; `only` these, or all for None."""
     rows = ContentTypeRow.filter(site_id=site_id)
+    if only is not None:
+        rows = rows.filter(key__in=list(only))
     return await rows.order_by("key").limit(limit).offset(offset), await rows.count()
 
 

@@ -13,6 +13,7 @@ from scaicms.features.content_types.errors import (
     ContentTypeInUseError,
     ContentTypeNotFoundError,
     PlanRequiredError,
+    unknown_type,
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition
@@ -25,6 +26,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
+from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import given
 from scaicms.kit.sites import Site
@@ -52,7 +54,7 @@ class ContentTypeService(Service):
             return known
         row = await repository.find(site_id, key)
         if row is None:
-            raise ContentTypeNotFoundError(f"This site has no content type {key!r}.")
+            raise unknown_type(key)
         compiled = _compile(row)
         # Inside a transaction the row may never be committed: other requests must not see it.
         if not db.in_open_transaction():
@@ -68,17 +70,21 @@ class ContentTypeService(Service):
         self, principal: Principal, site: Site, *, limit: int, offset: int
     ) -> tuple[list[ContentTypeRow], int]:
         principal.require(permissions.READ.code, site.id)
-        return await repository.list_types(site.id, limit=limit, offset=offset)
+        scope = principal.scope(permissions.READ.code, site.id)
+        only = scope.content_types if scope is not None else None
+        return await repository.list_types(site.id, only, limit=limit, offset=offset)
 
     async def get(self, principal: Principal, site: Site, key: str) -> ContentTypeRow:
         principal.require(permissions.READ.code, site.id)
-        row = await repository.find(site.id, key)
+        row = await repository.find(site.id, key) if _reaches(principal, permissions.READ, site, key) else None
         if row is None:
             raise ContentTypeNotFoundError
         return row
 
     async def create(self, principal: Principal, site: Site, new: CreateContentType) -> ContentTypeRow:
         principal.require(permissions.WRITE.code, site.id)
+        if not _reaches(principal, permissions.WRITE, site, new.key):
+            raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {new.key}.")
         _check_defaults(new.fields)
         now = utcnow()
         row = ContentTypeRow(
@@ -114,9 +120,7 @@ class ContentTypeService(Service):
         """
         principal.require(permissions.WRITE.code, site.id)
         async with db.transaction():
-            row = await repository.find(site.id, key, lock=True)
-            if row is None:
-                raise ContentTypeNotFoundError
+            row = await self._lock(principal, site, key)
             check(row)
             if change.fields is not None:
                 _apply_fields(row, change.fields)
@@ -131,14 +135,29 @@ class ContentTypeService(Service):
     async def delete(self, principal: Principal, site: Site, key: str) -> None:
         principal.require(permissions.WRITE.code, site.id)
         async with db.transaction():
-            row = await repository.find(site.id, key, lock=True)
-            if row is None:
-                raise ContentTypeNotFoundError
+            row = await self._lock(principal, site, key)
             if await repository.has_items(site.id, row.id):
                 raise ContentTypeInUseError
             await row.delete()
             await record(ContentTypeDeleted(site_id=site.id, aggregate_id=row.id, key=key), actor=principal)
             await notify(TOPIC, str(site.id))
+
+    @staticmethod
+    async def _lock(principal: Principal, site: Site, key: str) -> ContentTypeRow:
+        """The type, to be changed: refused where the caller may only read it, not found where not even that."""
+        row = await repository.find(site.id, key, lock=True)
+        if row is not None and _reaches(principal, permissions.WRITE, site, key):
+            return row
+        if row is not None and _reaches(principal, permissions.READ, site, key):
+            raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {key}.")
+        raise ContentTypeNotFoundError
+
+
+def _reaches(principal: Principal, permission: Permission, site: Site, key: str) -> bool:
+    if not principal.may(permission.code, site.id):
+        return False
+    scope = principal.scope(permission.code, site.id)
+    return scope is None or scope.reaches_type(key)
 
 
 def _fields(row: ContentTypeRow) -> tuple[FieldDefinition, ...]:

@@ -20,19 +20,27 @@ class RoleRow(Model):
 
 
 class RoleGrantRow(Model):
-    """One permission that a role grants."""
+    """One permission that a role grants, narrowed or not; null is no bound. The lists are sorted, so that the same
+    grant is the same row."""
 
     id = fields.UUIDField(primary_key=True)
-    role_id = fields.UUIDField()
+    role_id = fields.UUIDField(db_index=True)
     permission = fields.CharField(max_length=100)
+    content_types: object = fields.JSONField(null=True)
+    locales: object = fields.JSONField(null=True)
+    own_only = fields.BooleanField(default=False, db_default=False)
+    fields: object = fields.JSONField(null=True)  # last: from here on the name is the column's
 
     class Meta:
         table = "role_grants"
-        unique_together = (("role_id", "permission"),)
 
 
 class RoleAssignmentRow(Model):
-    """Somebody has a role, at one site or, without `site_id`, everywhere."""
+    """Somebody has a role, at one site or, without `site_id`, everywhere.
+
+    Who has a role in whatever way is the view `user_roles` (user_id, role_id, site_id, group_id): these rows, and
+    those that come through groups.
+    """
 
     id = fields.UUIDField(primary_key=True)
     user_id = fields.UUIDField(db_index=True)

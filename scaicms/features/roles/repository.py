@@ -1,13 +1,16 @@
 """Every query on roles, their grants and assignments."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+from asyncpg import Record
+
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
 from scaicms.infra import db
+from scaicms.kit import json
 from scaicms.kit.ids import is_key, parse_id
-from scaicms.kit.principal import EVERYTHING, Grants
+from scaicms.kit.principal import EVERYTHING, Narrowing, Rule
+from scaicms.web.authority import HeldRule
 
 
 async def list_roles(*, limit: int, offset: int) -> tuple[list[RoleRow], int]:
@@ -23,7 +26,7 @@ async def find(id_or_key: str, *, lock: bool = False) -> RoleRow | None:
 
 
 async def grants(role_id: UUID) -> list[RoleGrantRow]:
-    return await RoleGrantRow.filter(role_id=role_id).order_by("permission")
+    return await RoleGrantRow.filter(role_id=role_id).order_by("permission", "id")
 
 
 async def replace_grants(role_id: UUID, rows: Sequence[RoleGrantRow]) -> None:
@@ -33,14 +36,32 @@ async def replace_grants(role_id: UUID, rows: Sequence[RoleGrantRow]) -> None:
 
 async def remove_role(role: RoleRow) -> None:
     await RoleAssignmentRow.filter(role_id=role.id).delete()
+    await db.execute("DELETE FROM group_roles WHERE role_id = $1", role.id)
     await RoleGrantRow.filter(role_id=role.id).delete()
     await role.delete()
 
 
+async def forget_site(site_id: UUID) -> None:
+    """Take away what was given at a site that is no more."""
+    await RoleAssignmentRow.filter(site_id=site_id).delete()
+    await db.execute("DELETE FROM group_roles WHERE site_id = $1", site_id)
+
+
 async def assignments(user_id: UUID) -> list[tuple[str, UUID | None]]:
+    """Roles that the user was given in person."""
     rows = await db.fetch(
         """SELECT r.key, a.site_id FROM role_assignments a JOIN roles r ON r.id = a.role_id
            WHERE a.user_id = $1 ORDER BY r.key, a.site_id""",
+        user_id,
+    )
+    return [(row["key"], row["site_id"]) for row in rows]
+
+
+async def all_assignments(user_id: UUID) -> list[tuple[str, UUID | None]]:
+    """Roles that the user has, in person or through a group."""
+    rows = await db.fetch(
+        """SELECT DISTINCT r.key, u.site_id FROM user_roles u JOIN roles r ON r.id = u.role_id
+           WHERE u.user_id = $1 ORDER BY r.key, u.site_id""",
         user_id,
     )
     return [(row["key"], row["site_id"]) for row in rows]
@@ -59,25 +80,48 @@ async def existing_sites(site_ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await db.fetch("SELECT id FROM sites WHERE id = ANY($1)", list(site_ids))}
 
 
-async def grants_of_user(user_id: UUID) -> Grants:
+_GRANT = "g.permission, g.content_types, g.locales, g.fields, g.own_only"
+
+
+async def rules_of_user(user_id: UUID) -> list[HeldRule]:
+    """All that a user's roles grant, with where each comes from."""
     rows = await db.fetch(
-        """SELECT DISTINCT g.permission, a.site_id
-           FROM role_assignments a JOIN role_grants g ON g.role_id = a.role_id WHERE a.user_id = $1""",
+        f"""SELECT {_GRANT}, u.site_id, r.key, u.group_id
+            FROM user_roles u JOIN roles r ON r.id = u.role_id JOIN role_grants g ON g.role_id = u.role_id
+            WHERE u.user_id = $1 ORDER BY r.key, u.site_id, g.permission""",
         user_id,
     )
-    everywhere = frozenset(row["permission"] for row in rows if row["site_id"] is None)
-    by_site: dict[UUID, set[str]] = defaultdict(set)
-    for row in rows:
-        if row["site_id"] is not None:
-            by_site[row["site_id"]].add(row["permission"])
-    return Grants(everywhere, {site_id: frozenset(held) for site_id, held in by_site.items()})
+    return [
+        HeldRule(Rule(row["permission"], row["site_id"], _narrowing(row)), row["key"], row["group_id"]) for row in rows
+    ]
 
 
-async def grants_of_role(key: str) -> frozenset[str]:
+async def rules_of_roles(given: Sequence[tuple[UUID, UUID | None]]) -> list[Rule]:
+    """What roles (by id) grant where they are given."""
     rows = await db.fetch(
-        "SELECT g.permission FROM role_grants g JOIN roles r ON r.id = g.role_id WHERE r.key = $1", key
+        f"""SELECT {_GRANT}, a.site_id
+            FROM unnest($1::uuid[], $2::uuid[]) AS a(role_id, site_id) JOIN role_grants g ON g.role_id = a.role_id""",
+        [role_id for role_id, _ in given],
+        [site_id for _, site_id in given],
     )
-    return frozenset(row["permission"] for row in rows)
+    return [Rule(row["permission"], row["site_id"], _narrowing(row)) for row in rows]
+
+
+async def rules_of_role(key: str, site_id: UUID | None) -> list[Rule]:
+    """What a role grants, given at a site or everywhere."""
+    rows = await db.fetch(
+        f"SELECT {_GRANT} FROM role_grants g JOIN roles r ON r.id = g.role_id WHERE r.key = $1 ORDER BY 1", key
+    )
+    return [Rule(row["permission"], site_id, _narrowing(row)) for row in rows]
+
+
+def _narrowing(row: Record) -> Narrowing:
+    types, locales, names = (_keys(row[column]) for column in ("content_types", "locales", "fields"))
+    return Narrowing(types, locales, names, row["own_only"])
+
+
+def _keys(column: str | None) -> frozenset[str] | None:
+    return None if column is None else frozenset(json.loads(column))
 
 
 async def lock_administrators() -> None:
@@ -90,7 +134,7 @@ async def active_administrators() -> int:
     return int(
         await db.fetchval(
             """SELECT count(DISTINCT u.id) FROM users u
-               JOIN role_assignments a ON a.user_id = u.id AND a.site_id IS NULL
+               JOIN user_roles a ON a.user_id = u.id AND a.site_id IS NULL
                JOIN role_grants g ON g.role_id = a.role_id AND g.permission = $1
                WHERE u.is_active""",
             EVERYTHING,

@@ -24,7 +24,10 @@ from scaicms.web.replies import Page, conditional_reply, created, no_content, re
 routes = Routes("roles", "/roles")
 user_routes = Routes("users", "/users")
 
-GRANTS = [{"permission": "content:read"}]
+GRANTS = [
+    {"permission": "content:read"},
+    {"permission": "content:update", "content_types": ["article"], "locales": ["de"], "fields": ["title", "body"]},
+]
 
 
 def _grants(rows: list[RoleGrantRow], status: int = 200) -> web.Response:
@@ -126,8 +129,7 @@ async def add_grant(call: Call) -> web.StreamResponse:
 
 async def _set_grants(call: Call, *, add: bool) -> web.Response:
     body = await call.body(GrantList)
-    wanted = [grant.permission for grant in body.root]
-    rows = await call.get(RoleService).set_grants(call.principal, call.path("id"), wanted, add=add)
+    rows = await call.get(RoleService).set_grants(call.principal, call.path("id"), body.root, add=add)
     return _grants(rows, 201 if add else 200)
 
 

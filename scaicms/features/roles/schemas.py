@@ -6,7 +6,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
+from scaicms.kit.principal import Narrowing
 from scaicms.kit.schemas import Body
+
+
+def _bound(keys: list[str] | None) -> frozenset[str] | None:
+    return None if keys is None else frozenset(keys)
+
 
 RoleKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -34,8 +40,19 @@ class RoleOut(BaseModel):
     updated_at: datetime
 
 
+Bounds = Annotated[list[Annotated[str, Field(min_length=1, max_length=63)]], Field(min_length=1, max_length=200)]
+
+
 class Grant(Body):
     permission: str = Field(max_length=100, description="A permission's code; `*` is all of them.")
+    content_types: Bounds | None = Field(default=None, description="Only items of these types; any when absent.")
+    locales: Bounds | None = Field(default=None, description="Only in these locales; any when absent.")
+    fields: Bounds | None = Field(default=None, description="Only these fields of `data`; all when absent.")
+    own_only: bool = Field(default=False, description="Only items that the holder has created.")
+
+    @property
+    def narrowing(self) -> Narrowing:
+        return Narrowing(_bound(self.content_types), _bound(self.locales), _bound(self.fields), self.own_only)
 
 
 class GrantList(RootModel[Annotated[list[Grant], Field(max_length=500)]]):
@@ -47,6 +64,10 @@ class GrantOut(BaseModel):
 
     id: UUID
     permission: str
+    content_types: list[str] | None
+    locales: list[str] | None
+    fields: list[str] | None
+    own_only: bool
 
 
 class GrantPage(BaseModel):
@@ -60,7 +81,7 @@ class Assignment(Body):
 
 
 class AssignRoles(RootModel[Annotated[list[Assignment], Field(max_length=200)]]):
-    """The roles of a user, all of them."""
+    """The roles of a user or group, all of them."""
 
 
 class AssignmentOut(BaseModel):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -17,9 +18,9 @@ from scaicms.features.roles.errors import (
     RoleNotFoundError,
     UnknownUserError,
 )
-from scaicms.features.roles.events import RoleCreated, RoleDeleted, RolesAssigned, RoleUpdated
+from scaicms.features.roles.events import RoleCreated, RoleDeleted, RoleGrantsChanged, RolesAssigned, RoleUpdated
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
-from scaicms.features.roles.schemas import Assignment, CreateRole, UpdateRole
+from scaicms.features.roles.schemas import Assignment, CreateRole, Grant, UpdateRole
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
@@ -27,25 +28,35 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
-from scaicms.kit.principal import EVERYTHING, Grants, Principal
+from scaicms.kit.permissions import BOUNDS
+from scaicms.kit.principal import EVERYTHING, Grants, Principal, Rule
+from scaicms.web.authority import HeldRule
 
 AUTHORITY = "authority"
 """Topic of notices about who may do what; the subject is a user's id, or empty for everybody."""
 
-_EDITOR = (
-    "content:read content:read_drafts content:create content:update content:delete content:publish content:import "
-    "content_types:read search:queues sites:read"
-)
-BUILT_IN = {
-    "administrator": ("Administrator", EVERYTHING),
-    "editor": ("Editor", _EDITOR),
+_VIEWER = "content:read content:read_drafts content_types:read sites:read"
+_EDITOR = f"{_VIEWER} content:create content:update content:delete content:publish content:import search:queues"
+_AUTHOR = "content:read content:create content_types:read sites:read"
+_OF_OWN = "content:read_drafts content:update content:delete"
+BUILT_IN: dict[str, tuple[str, Sequence[Grant]]] = {
+    "administrator": ("Administrator", [Grant(permission=EVERYTHING)]),
+    "editor": ("Editor", [Grant(permission=code) for code in _EDITOR.split()]),
     "author": (
         "Author",
-        "content:read content:read_drafts content:create content:update content_types:read sites:read",
+        [Grant(permission=code) for code in _AUTHOR.split()]
+        + [Grant(permission=code, own_only=True) for code in _OF_OWN.split()],
     ),
-    "viewer": ("Viewer", "content:read content:read_drafts content_types:read sites:read"),
-    "public": ("Public", ""),
+    "viewer": ("Viewer", [Grant(permission=code) for code in _VIEWER.split()]),
+    "public": ("Public", []),
 }
+
+
+class Given(NamedTuple):
+    """Roles to be given: role and site ids, and the same in words."""
+
+    places: tuple[tuple[UUID, UUID | None], ...]
+    names: tuple[str, ...]
 
 
 class RoleService(Service):
@@ -60,7 +71,7 @@ class RoleService(Service):
         principal.require(permissions.WRITE.code)
         for key, (name, granted) in BUILT_IN.items():
             if await repository.find(key) is None:
-                await self._insert(principal, CreateRole(key=key, name=name), granted.split(), built_in=True)
+                await self._insert(principal, CreateRole(key=key, name=name), granted, built_in=True)
 
     async def list_roles(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[RoleRow], int]:
         principal.require(permissions.READ.code)
@@ -103,17 +114,18 @@ class RoleService(Service):
         return await repository.grants((await self.get(principal, id_or_key)).id)
 
     async def set_grants(
-        self, principal: Principal, id_or_key: str, wanted: Sequence[str], *, add: bool
+        self, principal: Principal, id_or_key: str, wanted: Sequence[Grant], *, add: bool
     ) -> list[RoleGrantRow]:
         """Grant exactly these permissions, or these too (`add`)."""
         principal.require(permissions.WRITE.code)
-        self._check_grantable(principal, wanted)
+        self._check_grantable(wanted)
+        require_covered(principal, [Rule(grant.permission, None, grant.narrowing) for grant in wanted])
         async with db.transaction():
             row = await self.get(principal, id_or_key, lock=True)
-            held = {grant.permission for grant in await repository.grants(row.id)}
+            before = await repository.grants(row.id)
             await self._may_change(principal, row)
-            after = set(wanted) | (held if add else set())
-            await self._replace(principal, row, sorted(after))
+            after = [_grant_row(row, grant) for grant in wanted]
+            await self._replace(principal, row, before, [*before, *after] if add else after)
             return await repository.grants(row.id)
 
     async def remove_grant(self, principal: Principal, id_or_key: str, grant_id: UUID) -> None:
@@ -122,10 +134,10 @@ class RoleService(Service):
             row = await self.get(principal, id_or_key, lock=True)
             await self._may_change(principal, row)
             before = await repository.grants(row.id)
-            left = [grant.permission for grant in before if grant.id != grant_id]
+            left = [grant for grant in before if grant.id != grant_id]
             if len(left) == len(before):
                 raise GrantNotFoundError
-            await self._replace(principal, row, left)
+            await self._replace(principal, row, before, left)
 
     async def assignments(self, principal: Principal, user_id: UUID) -> list[tuple[str, UUID | None]]:
         principal.require(permissions.READ.code)
@@ -139,33 +151,77 @@ class RoleService(Service):
         async with db.transaction():
             if not await repository.user_exists(user_id):
                 raise UnknownUserError
-            await self._check_sites(wanted)
-            before = await repository.grants_of_user(user_id)
-            _require_held(principal, before)
-            roles = {item.role: await self._role(item.role) for item in wanted}
-            rows = [
-                RoleAssignmentRow(id=new_id(), user_id=user_id, role_id=roles[i.role].id, site_id=i.site_id)
-                for i in {(i.role, i.site_id): i for i in wanted}.values()
-            ]
+            given = await self.resolve(wanted)
             async with self.keeping_administrators():
+                require_covered(principal, (await self.grants_of_user(user_id)).rules())
+                require_covered(principal, await repository.rules_of_roles(given.places))
+                rows = [
+                    RoleAssignmentRow(id=new_id(), user_id=user_id, role_id=role_id, site_id=site_id)
+                    for role_id, site_id in given.places
+                ]
                 await repository.replace_assignments(user_id, rows)
-            _require_held(principal, await repository.grants_of_user(user_id))
-            keys = tuple(sorted(role.key for role in roles.values()))
-            await record(RolesAssigned(site_id=None, aggregate_id=user_id, roles=keys), actor=principal)
+            await record(RolesAssigned(site_id=None, aggregate_id=user_id, roles=given.names), actor=principal)
             await notify(AUTHORITY, str(user_id))
             return await repository.assignments(user_id)
 
+    async def resolve(self, wanted: Sequence[Assignment]) -> Given:
+        """The roles and sites that assignments name.
+
+        Raises:
+            InvalidError: there is no such role or site.
+        """
+        named = {item.site_id for item in wanted if item.site_id is not None}
+        missing = named - await repository.existing_sites(list(named))
+        errors = [
+            FieldError(f"/{number}/site_id", "unknown_site", f"There is no site {item.site_id}.")
+            for number, item in enumerate(wanted)
+            if item.site_id in missing
+        ]
+        roles = {key: await repository.find(key) for key in {item.role for item in wanted}}
+        errors += [
+            FieldError(f"/{number}/role", "unknown_role", f"There is no role {item.role}.")
+            for number, item in enumerate(wanted)
+            if roles[item.role] is None
+        ]
+        if errors:
+            raise InvalidError(errors=errors)
+        places = {(role.id, i.site_id): role.key for i in wanted if (role := roles[i.role]) is not None}
+        return Given(
+            tuple(places),
+            tuple(sorted(f"{key}@{site}" if site else key for (_, site), key in places.items())),
+        )
+
     async def own_assignments(self, user_id: UUID) -> list[tuple[str, UUID | None]]:
-        """A user's roles, for the user: everybody may know their own."""
+        """Roles that a user was given in person, for the user: everybody may know their own."""
         return await repository.assignments(user_id)
+
+    async def all_assignments(self, user_id: UUID) -> list[tuple[str, UUID | None]]:
+        """The same with those that come through groups."""
+        return await repository.all_assignments(user_id)
 
     async def grants_of_user(self, user_id: UUID) -> Grants:
         """What a user's roles grant now; asked by authentication, which has no principal yet."""
-        return await repository.grants_of_user(user_id)
+        return Grants.of(held.rule for held in await repository.rules_of_user(user_id))
 
-    async def grants_of_role(self, key: str) -> frozenset[str]:
-        """What a role grants now, for the role of anonymous callers."""
-        return await repository.grants_of_role(key)
+    async def held_rules(self, user_id: UUID) -> list[HeldRule]:
+        """The same with where each rule comes from; for who explains it."""
+        return await repository.rules_of_user(user_id)
+
+    async def rules_of_role(self, key: str, site_id: UUID | None) -> list[Rule]:
+        """What a role grants now where it is given; for the role of anonymous callers."""
+        return await repository.rules_of_role(key, site_id)
+
+    async def rules_of(self, given: Sequence[tuple[UUID, UUID | None]]) -> list[Rule]:
+        """What roles, by their ids, grant where they are given."""
+        return await repository.rules_of_roles(given)
+
+    async def role_exists(self, key: str) -> bool:
+        return await repository.find(key) is not None
+
+    async def forget_site(self, site_id: UUID) -> None:
+        """Take away what was given at a site; in the transaction that removes it."""
+        await repository.forget_site(site_id)
+        await notify(AUTHORITY)
 
     @asynccontextmanager
     async def keeping_administrators(self) -> AsyncIterator[None]:
@@ -177,61 +233,78 @@ class RoleService(Service):
             raise LastAdministratorError
 
     async def _insert(
-        self, principal: Principal, new: CreateRole, granted: Sequence[str], *, built_in: bool
+        self, principal: Principal, new: CreateRole, granted: Sequence[Grant], *, built_in: bool
     ) -> RoleRow:
         now = utcnow()
         row = RoleRow(id=new_id(), built_in=built_in, created_at=now, updated_at=now, **new.model_dump())
         try:
             async with db.transaction():
                 await row.save(force_create=True)
-                await repository.replace_grants(row.id, _grants(row, granted))
+                await repository.replace_grants(row.id, [_grant_row(row, grant) for grant in granted])
                 await record(RoleCreated(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)
         except IntegrityError:
             raise RoleExistsError from None
         return row
 
-    async def _replace(self, principal: Principal, row: RoleRow, granted: Sequence[str]) -> None:
+    async def _replace(
+        self, principal: Principal, row: RoleRow, before: Sequence[RoleGrantRow], after: Sequence[RoleGrantRow]
+    ) -> None:
+        old = {_words(grant): grant for grant in before}
+        new = {_words(grant): grant for grant in after}
+        # A grant that stays keeps its id.
         async with self.keeping_administrators():
-            await repository.replace_grants(row.id, _grants(row, granted))
-        await record(RoleUpdated(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)
+            await repository.replace_grants(row.id, [old.get(words, grant) for words, grant in new.items()])
+        fact = RoleGrantsChanged(
+            site_id=None,
+            aggregate_id=row.id,
+            key=row.key,
+            granted=tuple(sorted(new.keys() - old.keys())),
+            revoked=tuple(sorted(old.keys() - new.keys())),
+        )
+        await record(fact, actor=principal)
         await notify(AUTHORITY)
 
-    async def _may_change(self, principal: Principal, row: RoleRow) -> None:
+    @staticmethod
+    async def _may_change(principal: Principal, row: RoleRow) -> None:
         """Who holds less than a role grants may not change it either: it could be taken from its holders."""
-        _require_held(principal, Grants(frozenset(g.permission for g in await repository.grants(row.id))))
+        require_covered(principal, await repository.rules_of_role(row.key, None))
 
-    def _check_grantable(self, principal: Principal, wanted: Iterable[str]) -> None:
-        unknown = self._permissions.unknown(wanted)
-        if unknown:
-            message = f"Nothing is called {', '.join(unknown)}; see GET /permissions."
-            raise InvalidError(errors=[FieldError("/items", "unknown_permission", message)])
-        _require_held(principal, Grants(frozenset(wanted)))
-
-    @staticmethod
-    async def _check_sites(wanted: Sequence[Assignment]) -> None:
-        named = {item.site_id for item in wanted if item.site_id is not None}
-        missing = named - await repository.existing_sites(list(named))
-        if missing:
-            message = f"There is no site {', '.join(map(str, sorted(missing)))}."
-            raise InvalidError(errors=[FieldError("/items", "unknown_site", message)])
-
-    @staticmethod
-    async def _role(id_or_key: str) -> RoleRow:
-        row = await repository.find(id_or_key)
-        if row is None:
-            wrong = FieldError("/items", "unknown_role", f"There is no role {id_or_key}.")
-            raise InvalidError(errors=[wrong])
-        return row
+    def _check_grantable(self, wanted: Sequence[Grant]) -> None:
+        """Refuse permissions that nobody declares, and bounds that nothing would enforce."""
+        errors = []
+        for number, grant in enumerate(wanted):
+            known = self._permissions.known.get(grant.permission)
+            if known is None and grant.permission != EVERYTHING:
+                message = f"Nothing is called {grant.permission}; see GET /permissions."
+                errors.append(FieldError(f"/{number}/permission", "unknown_permission", message))
+                continue
+            bounds = known.bounds if known is not None else ()
+            for name in BOUNDS:
+                if getattr(grant, name) and name not in bounds:
+                    message = f"{grant.permission} cannot be narrowed by {name}."
+                    errors.append(FieldError(f"/{number}/{name}", "not_narrowable", message))
+        if errors:
+            raise InvalidError(errors=errors)
 
 
-def _grants(row: RoleRow, granted: Sequence[str]) -> list[RoleGrantRow]:
-    return [RoleGrantRow(id=new_id(), role_id=row.id, permission=code) for code in granted]
+def _grant_row(row: RoleRow, grant: Grant) -> RoleGrantRow:
+    bounds = {name: sorted(set(keys)) if keys else None for name, keys in _lists(grant).items()}
+    return RoleGrantRow(id=new_id(), role_id=row.id, permission=grant.permission, own_only=grant.own_only, **bounds)
 
 
-def _require_held(principal: Principal, grants: Grants) -> None:
-    """Raise unless the principal holds all of this itself."""
-    asked: list[tuple[str, UUID | None]] = [(code, None) for code in grants.everywhere]
-    asked += [(code, site_id) for site_id, codes in grants.by_site.items() for code in codes]
-    lacking = sorted({code for code, site_id in asked if not principal.may(code, site_id)})
+def _lists(grant: Grant) -> dict[str, list[str] | None]:
+    return {"content_types": grant.content_types, "locales": grant.locales, "fields": grant.fields}
+
+
+def _words(grant: RoleGrantRow) -> str:
+    """A grant in words, for the log: `content:update content_types=article,page own_only`."""
+    lists: dict[str, Any] = {"content_types": grant.content_types, "locales": grant.locales, "fields": grant.fields}
+    bounds = [f"{name}={','.join(keys)}" for name, keys in lists.items() if keys is not None]
+    return " ".join([grant.permission, *bounds, *(["own_only"] if grant.own_only else [])])
+
+
+def require_covered(principal: Principal, rules: Iterable[Rule]) -> None:
+    """Raise unless the principal holds all of this itself, as far as it reaches."""
+    lacking = sorted({rule.permission for rule in rules if not principal.covers(rule)})
     if lacking:
         raise MoreThanHeldError(f"{MoreThanHeldError.message} You lack {', '.join(lacking)}.")

@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import permissions as content_permissions
-from scaicms.features.content.service import ContentService, known_locale
+from scaicms.features.content.service import ContentService, DeliveryService, known_locale
 from scaicms.features.search.schemas import SearchQuery
-from scaicms.infra.search import SearchDocument, SearchRequest
+from scaicms.infra.search import SearchDocument, SearchReach, SearchRequest, SearchRule
 from scaicms.infra.search.postgres import PostgresSearch
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
-from scaicms.kit.principal import Principal
+from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
 
@@ -31,6 +31,7 @@ class SearchService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._content = services.get(ContentService)
+        self._delivery = services.get(DeliveryService)
         self._backend = PostgresSearch(services.resources.reads)
 
     async def index_item(self, principal: Principal, site_id: UUID, item_id: UUID) -> None:
@@ -68,11 +69,22 @@ class SearchService(Service):
             limit=query.page_size,
             offset=query.offset,
             highlight=query.highlight,
+            reach=_reach(principal.scope(content_permissions.READ.code, site.id), locale),
         )
         page = await self._backend.search(request)
-        bodies = await self._content.documents(principal, site, [hit.item_id for hit in page.hits], locale)
+        bodies = await self._delivery.by_ids(principal, site, [hit.item_id for hit in page.hits], locale)
         items = [_with_hit(bodies[h.item_id], h.score, h.highlights) for h in page.hits if h.item_id in bodies]
         return Found(items, page.total, round((time.perf_counter() - started) * 1000, 2))
+
+
+def _reach(scope: Scope | None, locale: str) -> SearchReach | None:
+    """A narrowed reader finds nothing by words that they may not read."""
+    if scope is None:
+        return None
+    near = [bound for bound in scope.bounds if bound.reaches(None, locale)]
+    return SearchReach(
+        tuple(SearchRule(bound.content_types, bound.fields, bound.own_only) for bound in near), scope.owner_id
+    )
 
 
 def _with_hit(body: bytes, score: float, highlights: dict[str, Any]) -> bytes:

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.sites import events, permissions
+from scaicms.features.sites.authority import anonymous
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -9,4 +10,5 @@ FEATURE = Feature(
     routes=("scaicms.features.sites.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"anonymous": anonymous},
 )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from scaicms.kit.schemas import Body
 
+DEFAULT_PUBLIC_ROLE = "public"
 SiteKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 # The shape of a language tag (RFC 5646 §2.1): language, script, region, variants.
 LocaleCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$")]
@@ -31,7 +32,9 @@ class Locale(BaseModel):
 class SiteSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    public_role: str = Field(default="public", description="Role of anonymous callers on this site.", max_length=63)
+    public_role: str = Field(
+        default=DEFAULT_PUBLIC_ROLE, description="Key of the role of anonymous callers on this site.", max_length=63
+    )
     title: str | None = Field(default=None, max_length=200, description="Shown on the public site.")
     description: str | None = Field(default=None, max_length=500)
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from scaicms.features.roles.service import RoleService, require_covered
 from scaicms.features.sites import permissions, repository
 from scaicms.features.sites.errors import (
     DomainNotFoundError,
@@ -16,7 +17,14 @@ from scaicms.features.sites.errors import (
 )
 from scaicms.features.sites.events import SiteCreated, SiteDeleted, SiteUpdated
 from scaicms.features.sites.models import SiteDomainRow, SiteRow
-from scaicms.features.sites.schemas import CreateDomain, CreateSite, Locale, UpdateSite, check_locales
+from scaicms.features.sites.schemas import (
+    DEFAULT_PUBLIC_ROLE,
+    CreateDomain,
+    CreateSite,
+    Locale,
+    UpdateSite,
+    check_locales,
+)
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
@@ -36,11 +44,14 @@ class SiteService(Service):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        self._roles = services.get(RoleService)
         self._by_name: dict[str, Site] = {}
         self._by_host: dict[str, Site | None] = {}
+        self._generation = 0
         services.resources.notices.subscribe(TOPIC, self._forget)
 
     def _forget(self, _: str | None) -> None:
+        self._generation += 1
         self._by_name.clear()
         self._by_host.clear()
 
@@ -49,11 +60,14 @@ class SiteService(Service):
         known = self._by_name.get(id_or_key)
         if known is not None:
             return known
+        generation = self._generation
         row = await repository.find(id_or_key)
         if row is None:
             return None
         site = to_site(row)
-        if not db.in_open_transaction() and len(self._by_name) < MAX_CACHED:
+        # What changed while we were asking may be what we were told: do not keep it.
+        unchanged = generation == self._generation and not db.in_open_transaction()
+        if unchanged and len(self._by_name) < MAX_CACHED:
             self._by_name[id_or_key] = site
         return site
 
@@ -70,12 +84,16 @@ class SiteService(Service):
 
     async def of_host(self, host: str) -> Site | None:
         """The site that answers on a verified host."""
-        if host not in self._by_host:
-            row = await repository.site_of_host(host)
+        if host in self._by_host:
+            return self._by_host[host]
+        generation = self._generation
+        row = await repository.site_of_host(host)
+        site = to_site(row) if row is not None else None
+        if generation == self._generation:
             if len(self._by_host) >= MAX_CACHED:
                 self._by_host.clear()
-            self._by_host[host] = to_site(row) if row is not None else None
-        return self._by_host[host]
+            self._by_host[host] = site
+        return site
 
     async def list_sites(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[SiteRow], int]:
         """The sites that the caller may see."""
@@ -95,6 +113,8 @@ class SiteService(Service):
         principal.require(permissions.CREATE.code)
         now = utcnow()
         row = SiteRow(id=new_id(), created_at=now, updated_at=now, **new.model_dump(mode="json"))
+        if new.settings.public_role != DEFAULT_PUBLIC_ROLE:
+            await self._check_public_role(principal, row)
         try:
             async with db.transaction():
                 await row.save(force_create=True)
@@ -112,8 +132,11 @@ class SiteService(Service):
             row = await self.get(principal, id_or_key, lock=True)
             principal.require(permissions.UPDATE.code, row.id)
             check(row)
+            before = to_site(row).public_role
             row.update_from_dict(change.model_dump(mode="json", exclude_unset=True, exclude_none=True))
             _check(row)
+            if to_site(row).public_role != before:
+                await self._check_public_role(principal, row)
             row.updated_at = utcnow()
             await row.save()
             await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
@@ -127,6 +150,7 @@ class SiteService(Service):
             if await repository.has_content_types(row.id):
                 raise SiteInUseError
             await repository.remove_domains(row.id)
+            await self._roles.forget_site(row.id)
             await row.delete()
             await record(SiteDeleted(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)
             await notify(TOPIC, str(row.id))
@@ -167,6 +191,14 @@ class SiteService(Service):
             await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
             await notify(TOPIC, str(row.id))
 
+    async def _check_public_role(self, principal: Principal, row: SiteRow) -> None:
+        """Whoever names the role of anonymous callers gives everybody what it grants."""
+        key = to_site(row).public_role
+        if not await self._roles.role_exists(key):
+            wrong = FieldError("/settings/public_role", "unknown_role", f"There is no role {key}.")
+            raise InvalidError(errors=[wrong])
+        require_covered(principal, await self._roles.rules_of_role(key, row.id))
+
 
 def to_site(row: SiteRow) -> Site:
     locales: list[dict[str, Any]] = row.locales  # type: ignore[assignment]  # JSON column, written here alone
@@ -177,7 +209,7 @@ def to_site(row: SiteRow) -> Site:
         name=row.name,
         default_locale=row.default_locale,
         locales=tuple(locale["code"] for locale in locales),
-        public_role=settings.get("public_role", "public"),
+        public_role=settings.get("public_role", DEFAULT_PUBLIC_ROLE),
         title=settings.get("title") or row.name,
         description=settings.get("description") or "",
     )

@@ -53,10 +53,14 @@ class PublicSiteService(Service):
         """The newest items of the site's first type that has addresses."""
         if not 1 <= page <= MAX_PAGE:
             raise PageNotFoundError
-        listed = next(iter(await self._types.with_addresses(site.id)), None)
+        types = await self._types.with_addresses(site.id)
+        listed = next((t for t in types if self._content.reads_type(reader, site, t.key)), None)
+        if types and listed is None:
+            raise PageNotFoundError
         if listed is None:
             return _render("home.html", site=site, items=[], page=1, pages=1)
-        dated = next((f.key for f in listed.fields.values() if f.type in ("date", "datetime")), None)
+        dates = [f.key for f in listed.fields.values() if f.type in ("date", "datetime")]
+        dated = next((key for key in dates if self._content.may_sort_by(reader, site, listed.key, key)), None)
         query = ListItems(
             type=listed.key, page=page, page_size=PAGE_SIZE, sort=f"-data.{dated}" if dated else "-published_at"
         )

@@ -10,7 +10,10 @@ class UserCreated(Event):
 
 
 class UserUpdated(Event):
+    """`changed` names what was sent, never its values."""
+
     type: ClassVar[str] = "user.updated"
+    changed: tuple[str, ...] = ()
 
 
 class UserDeleted(Event):

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
+from scaicms.features.users.authority import user
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -9,4 +10,5 @@ FEATURE = Feature(
     routes=("scaicms.features.users.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
+    subjects={"user": user},
 )

@@ -1,11 +1,10 @@
 """Every query on users."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from tortoise.expressions import Q
-
 from scaicms.features.users.models import UserRow
-from scaicms.features.users.schemas import ListUsers
+from scaicms.features.users.schemas import ListUsers, UserGroup, UserRole
 from scaicms.infra import db
 
 
@@ -18,21 +17,59 @@ async def find_by_email(email: str) -> UserRow | None:
     return await UserRow.filter(email=email).first()
 
 
+_HAVING_ROLE = """id IN (SELECT u.user_id FROM user_roles u JOIN roles r ON r.id = u.role_id
+    WHERE r.key = {} OR r.id::text = {})"""
+_IN_GROUP = """id IN (SELECT m.user_id FROM group_members m JOIN groups g ON g.id = m.group_id
+    WHERE g.key = {} OR g.id::text = {})"""
+
+
 async def list_users(query: ListUsers) -> tuple[list[UserRow], int]:
-    rows = UserRow.all()
-    if query.q is not None:
-        rows = rows.filter(Q(name__icontains=query.q) | Q(email__icontains=query.q))
-    if query.is_active is not None:
-        rows = rows.filter(is_active=query.is_active)
-    if query.role is not None:
-        having = await db.fetch(
-            "SELECT DISTINCT a.user_id FROM role_assignments a JOIN roles r ON r.id = a.role_id WHERE r.key = $1",
-            query.role,
-        )
-        rows = rows.filter(id__in=[row["user_id"] for row in having])
-    return await rows.order_by("email").limit(query.page_size).offset(query.offset), await rows.count()
+    """Users by address."""
+    conditions, arguments = ["true"], []
+    for value, condition in (
+        (query.q, "(strpos(lower(name), lower({})) > 0 OR strpos(lower(email), lower({})) > 0)"),
+        (query.is_active, "is_active = {}"),
+        (query.role, _HAVING_ROLE),
+        (query.group, _IN_GROUP),
+    ):
+        if value is not None:
+            arguments.append(value)
+            place = f"${len(arguments)}"
+            conditions.append(condition.format(*[place] * condition.count("{}")))
+    where = " AND ".join(conditions)
+    found = await db.fetch(
+        f"SELECT id FROM users WHERE {where} ORDER BY email LIMIT {query.page_size} OFFSET {query.offset}", *arguments
+    )
+    total = await db.fetchval(f"SELECT count(*) FROM users WHERE {where}", *arguments)
+    return await UserRow.filter(id__in=[row["id"] for row in found]).order_by("email"), total
+
+
+async def roles_of(user_ids: Sequence[UUID]) -> list[tuple[UUID, UserRole]]:
+    rows = await db.fetch(
+        """SELECT u.user_id, r.key AS role, u.site_id, u.group_id FROM user_roles u JOIN roles r ON r.id = u.role_id
+           WHERE u.user_id = ANY($1) ORDER BY r.key, u.site_id NULLS FIRST, u.group_id NULLS FIRST""",
+        list(user_ids),
+    )
+    return [
+        (row["user_id"], UserRole(role=row["role"], site_id=row["site_id"], group_id=row["group_id"])) for row in rows
+    ]
+
+
+async def groups_of(user_ids: Sequence[UUID]) -> list[tuple[UUID, UserGroup]]:
+    rows = await db.fetch(
+        """SELECT m.user_id, g.id, g.key, g.name FROM group_members m JOIN groups g ON g.id = m.group_id
+           WHERE m.user_id = ANY($1) ORDER BY g.key""",
+        list(user_ids),
+    )
+    return [(row["user_id"], UserGroup(id=row["id"], key=row["key"], name=row["name"])) for row in rows]
 
 
 async def remove(user: UserRow) -> None:
-    await db.execute("DELETE FROM role_assignments WHERE user_id = $1", user.id)
+    """Take a user away, with what only a user can have."""
+    for sql in (
+        "DELETE FROM role_assignments WHERE user_id = $1",
+        "DELETE FROM group_members WHERE user_id = $1",
+        "UPDATE api_keys SET revoked_at = now() WHERE owner_id = $1 AND revoked_at IS NULL",
+    ):
+        await db.execute(sql, user.id)
     await user.delete()

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from scaicms.features.users import permissions
 from scaicms.features.users.models import UserRow
-from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserOut
+from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserDetail
 from scaicms.features.users.service import UserService
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
@@ -13,19 +13,21 @@ from scaicms.web.replies import Page, conditional_reply, created, etag_of, match
 routes = Routes("users", "/users")
 
 
-def _out(row: UserRow) -> UserOut:
-    return UserOut.model_validate(row)
+async def _shown(call: Call, row: UserRow) -> UserDetail:
+    return (await call.get(UserService).details(call.principal, [row]))[0]
 
 
-def _etag(row: UserRow) -> str:
-    return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
+def _etag(user: UserDetail) -> str:
+    return etag_of(user.model_dump_json(exclude={"last_login_at"}).encode())
 
 
-@routes.get(permission=permissions.READ, summary="List users", query=ListUsers, response=Page[UserOut])
+@routes.get(permission=permissions.READ, summary="List users", query=ListUsers, response=Page[UserDetail])
 async def list_users(call: Call) -> web.StreamResponse:
     query = call.query(ListUsers)
-    rows, total = await call.get(UserService).list_users(call.principal, query)
-    return reply(Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size))
+    service = call.get(UserService)
+    rows, total = await service.list_users(call.principal, query)
+    users = await service.details(call.principal, rows)
+    return reply(Page(items=users, total=total, page=query.page, page_size=query.page_size))
 
 
 @routes.post(
@@ -33,26 +35,27 @@ async def list_users(call: Call) -> web.StreamResponse:
     summary="Create a user",
     body=CreateUser,
     body_example={"email": "ada@example.com", "name": "Ada", "password": "correct horse battery"},
-    response=UserOut,
+    response=UserDetail,
     status=201,
     errors=(409,),
 )
 async def create_user(call: Call) -> web.StreamResponse:
     row = await call.get(UserService).create(call.principal, await call.body(CreateUser))
-    return created(_out(row), f"/api/v1/users/{row.id}")
+    return created(await _shown(call, row), f"/api/v1/users/{row.id}")
 
 
 @routes.get(
     "/{id}",
     permission=permissions.READ,
     summary="Read a user",
-    response=UserOut,
+    response=UserDetail,
     errors=(404,),
     conditional=True,
 )
 async def read_user(call: Call) -> web.StreamResponse:
     row = await call.get(UserService).get(call.principal, call.path_id())
-    return conditional_reply(call.request, _out(row), _etag(row))
+    user = await _shown(call, row)
+    return conditional_reply(call.request, user, _etag(user))
 
 
 @routes.patch(
@@ -61,7 +64,7 @@ async def read_user(call: Call) -> web.StreamResponse:
     summary="Change a user",
     body=UpdateUser,
     body_example={"name": "Ada Lovelace"},
-    response=UserOut,
+    response=UserDetail,
     errors=(404, 409, 412),
     conditional=True,
 )
@@ -69,7 +72,8 @@ async def update_user(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateUser)
     check = matcher(call.request, _etag)
     row = await call.get(UserService).update(call.principal, call.path_id(), change, check=check)
-    return reply(_out(row), headers={"ETag": _etag(row)})
+    user = await _shown(call, row)
+    return reply(user, headers={"ETag": _etag(user)})
 
 
 @routes.delete("/{id}", permission=permissions.WRITE, summary="Delete a user", errors=(404, 409))

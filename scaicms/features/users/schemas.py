@@ -48,7 +48,29 @@ class UserOut(BaseModel):
     last_login_at: datetime | None
 
 
+class UserRole(BaseModel):
+    """A role that a user has; `site_id` null: everywhere; `group_id` null: given in person."""
+
+    role: str
+    site_id: UUID | None
+    group_id: UUID | None
+
+
+class UserGroup(BaseModel):
+    id: UUID
+    key: str
+    name: str
+
+
+class UserDetail(UserOut):
+    roles: list[UserRole] = Field(default_factory=list)
+    groups: list[UserGroup] = Field(default_factory=list)
+
+
 class ListUsers(PageQuery):
     q: str | None = Field(default=None, max_length=200, description="Part of the name or address.")
     is_active: bool | None = None
-    role: str | None = Field(default=None, max_length=63, description="Key of a role.")
+    role: str | None = Field(
+        default=None, max_length=63, description="Key or id of a role that they have, in person or through a group."
+    )
+    group: str | None = Field(default=None, max_length=63, description="Key or id of a group that they are in.")

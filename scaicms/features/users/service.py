@@ -1,6 +1,6 @@
 """Use cases of users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -11,7 +11,7 @@ from scaicms.features.users import permissions, repository
 from scaicms.features.users.errors import EmailTakenError, StrongerUserError, UserNotFoundError
 from scaicms.features.users.events import UserCreated, UserDeleted, UserUpdated
 from scaicms.features.users.models import UserRow
-from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser
+from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserDetail
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
@@ -37,6 +37,17 @@ class UserService(Service):
         principal.require(permissions.READ.code)
         return _found(await repository.find(user_id))
 
+    async def details(self, principal: Principal, rows: Sequence[UserRow]) -> list[UserDetail]:
+        """Users with their roles and groups, at the cost of two queries."""
+        if not principal.may(permissions.WRITE.code):
+            principal.require(permissions.READ.code)
+        shown = {row.id: UserDetail.model_validate(row) for row in rows}
+        for user_id, role in await repository.roles_of(list(shown)):
+            shown[user_id].roles.append(role)
+        for user_id, group in await repository.groups_of(list(shown)):
+            shown[user_id].groups.append(group)
+        return list(shown.values())
+
     async def create(self, principal: Principal, new: CreateUser) -> UserRow:
         principal.require(permissions.WRITE.code)
         password_hash = await hash_password(new.password)
@@ -57,11 +68,11 @@ class UserService(Service):
         return row
 
     async def update(
-        self, principal: Principal, user_id: UUID, change: UpdateUser, *, check: Callable[[UserRow], None]
+        self, principal: Principal, user_id: UUID, change: UpdateUser, *, check: Callable[[UserDetail], None]
     ) -> UserRow:
         """Change a user; deactivation and a new password end their sessions at once.
 
-        `check` may refuse the row as it is when we hold it.
+        `check` may refuse the user as it is when we hold it.
         """
         principal.require(permissions.WRITE.code)
         password_hash = await hash_password(change.password) if change.password is not None else None
@@ -69,7 +80,7 @@ class UserService(Service):
             async with db.transaction():
                 row = _found(await repository.find(user_id, lock=True))
                 await self._require_equal(principal, row)
-                check(row)
+                check(*await self.details(principal, [row]))
                 row.update_from_dict(change.model_dump(exclude={"password"}, exclude_unset=True, exclude_none=True))
                 if password_hash is not None:
                     row.password_hash = password_hash
@@ -78,7 +89,8 @@ class UserService(Service):
                     await row.save()
                 if password_hash is not None or change.is_active is False:
                     await self._end_sessions(row.id)
-                await record(UserUpdated(site_id=None, aggregate_id=row.id), actor=principal)
+                changed = tuple(sorted(change.model_fields_set))
+                await record(UserUpdated(site_id=None, aggregate_id=row.id, changed=changed), actor=principal)
                 await notify(AUTHORITY, str(row.id))
         except IntegrityError:
             raise EmailTakenError from None
@@ -119,11 +131,7 @@ class UserService(Service):
 
     async def _require_equal(self, principal: Principal, row: UserRow) -> None:
         """Who could change a stronger user's password could become them."""
-        grants = await self._roles.grants_of_user(row.id)
-        stronger = any(not principal.may(code) for code in grants.everywhere) or any(
-            not principal.may(code, site_id) for site_id, codes in grants.by_site.items() for code in codes
-        )
-        if stronger:
+        if not all(map(principal.covers, (await self._roles.grants_of_user(row.id)).rules())):
             raise StrongerUserError
 
 

@@ -1,7 +1,8 @@
 """Notices between processes: PostgreSQL's LISTEN/NOTIFY, sent by the transaction that makes the change.
 
-A notice says "what you cached about this is old". It is delivered at commit, typically within a millisecond. A
-listener that lost its connection tells its subscribers to forget everything, since it may have missed some.
+A notice says "what you cached about this is old". It is delivered at commit: in the process that makes the change
+before its answer goes out, in others typically within a millisecond. It may come twice. A listener that lost its
+connection tells its subscribers to forget everything, since it may have missed some.
 """
 
 import asyncio
@@ -9,11 +10,12 @@ import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import asyncpg
 import structlog
 
-from scaicms.infra.db.connection import execute
+from scaicms.infra.db.connection import after_commit, execute, in_open_transaction
 from scaicms.infra.db.dsn import parse_dsn
 
 CHANNEL = "scaicms"
@@ -25,9 +27,22 @@ Subscriber = Callable[[str | None], None]
 log = structlog.get_logger(__name__)
 
 
+_here: WeakSet["Notices"] = WeakSet()
+"""The listeners of this process."""
+
+
 async def notify(topic: str, subject: str = "") -> None:
     """Tell every process that `subject` of `topic` has changed, when this transaction commits."""
     await execute("SELECT pg_notify($1, $2)", CHANNEL, f"{topic} {subject}")
+
+    async def tell() -> None:
+        for notices in _here:
+            notices.tell(topic, subject or None)
+
+    if in_open_transaction():
+        after_commit(tell)
+    else:
+        await tell()
 
 
 class Notices:
@@ -38,6 +53,7 @@ class Notices:
         self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        _here.add(self)
 
     def subscribe(self, topic: str, subscriber: Subscriber) -> None:
         self._subscribers[topic].append(subscriber)
@@ -89,8 +105,12 @@ class Notices:
 
     def _receive(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         topic, _, subject = str(payload).partition(" ")
+        self.tell(topic, subject or None)
+
+    def tell(self, topic: str, subject: str | None) -> None:
+        """Pass a notice on; it has come through the connection, or from this very process."""
         for subscriber in self._subscribers.get(topic, ()):
-            subscriber(subject or None)
+            subscriber(subject)
 
     def _forget_everything(self) -> None:
         for subscribers in self._subscribers.values():

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from scaicms.infra import db
+from scaicms.infra import db, logs
 from scaicms.infra.jobs.declare import JobRequest
 from scaicms.infra.jobs.enqueue import enqueue_all
 from scaicms.kit.ids import new_id
@@ -51,8 +51,9 @@ async def record(event: Event, *, actor: Principal) -> list[UUID]:
 
 
 _INSERT = """
-INSERT INTO events (id, site_id, type, version, aggregate_id, payload, actor_kind, actor_id, occurred_at)
-SELECT e.id, e.site_id, e.type, e.version, e.aggregate_id, e.payload::jsonb, $7, $8, now()
+INSERT INTO events (id, site_id, type, version, aggregate_id, payload, actor_kind, actor_id, occurred_at, ip,
+                    request_id)
+SELECT e.id, e.site_id, e.type, e.version, e.aggregate_id, e.payload::jsonb, $7, $8, now(), $9, $10
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::uuid[], $6::text[])
      AS e(id, site_id, type, version, aggregate_id, payload)
 """
@@ -72,6 +73,8 @@ async def record_many(events: Sequence[Event], *, actor: Principal) -> list[UUID
         [event.model_dump_json(exclude={"site_id", "aggregate_id"}) for event in events],
         actor.kind,
         actor.id,
+        logs.client_address.get(),
+        logs.request_id.get(),
     )
     requests = [
         request for event in events for subscriber in _subscribers[type(event)] for request in subscriber(event)

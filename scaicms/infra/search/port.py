@@ -20,8 +20,26 @@ class SearchDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchRule:
+    """Documents that may be found: of these types, by the words of these fields (None is all), `own_only` the
+    owner's."""
+
+    type_keys: frozenset[str] | None
+    fields: frozenset[str] | None
+    own_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReach:
+    """The union of rules within which a caller searches."""
+
+    rules: tuple[SearchRule, ...]
+    owner_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search in one site and locale."""
+    """A search in one site and locale; `reach` None is all of it."""
 
     site_id: UUID
     locale: str
@@ -30,6 +48,7 @@ class SearchRequest:
     limit: int
     offset: int
     highlight: bool
+    reach: SearchReach | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ def key():
 
 
 async def test_built_in_roles_are_there_and_public_is_empty(admin):
-    roles = {item["key"]: item for item in (await admin.get("/roles")).json["items"]}
-    assert {"administrator", "editor", "author", "viewer", "public"} <= set(roles)
+    for role in ("administrator", "editor", "author", "viewer", "public"):
+        assert (await admin.get(f"/roles/{role}")).json["built_in"] is True
     assert (await admin.get("/roles/public/permissions")).json["total"] == 0
     assert (await admin.delete("/roles/public")).code == "role_built_in"
 
@@ -31,11 +31,39 @@ async def test_a_role_lives_and_dies(admin):
     assert (await admin.get(f"/roles/{name}")).code == "role_not_found"
 
 
-async def test_unknown_permissions_and_narrowed_grants_are_refused_not_ignored(admin):
-    unknown = await admin.put("/roles/viewer/permissions", [{"permission": "content:fly"}])
-    assert unknown.json["detail"]["errors"][0]["code"] == "unknown_permission"
-    narrowed = await admin.put("/roles/viewer/permissions", [{"permission": "content:read", "locales": ["en"]}])
-    assert narrowed.json["detail"]["errors"][0]["code"] == "unknown_field"
+async def test_unknown_permissions_and_bounds_that_nothing_would_enforce_are_refused(admin):
+    for wrong, pointer, code in (
+        ({"permission": "content:fly"}, "/1/permission", "unknown_permission"),
+        ({"permission": "users:write", "locales": ["en"]}, "/1/locales", "not_narrowable"),
+        ({"permission": "content:publish", "fields": ["title"]}, "/1/fields", "not_narrowable"),
+        ({"permission": "*", "own_only": True}, "/1/own_only", "not_narrowable"),
+        ({"permission": "content:read", "content_types": []}, "/1/content_types", "too_short"),
+        ({"permission": "content:read", "sites": ["x"]}, "/1/sites", "unknown_field"),
+    ):
+        answer = await admin.put("/roles/viewer/permissions", [{"permission": "content:read"}, wrong])
+        assert answer.status == 422
+        found = answer.json["detail"]["errors"][0]
+        assert (found["pointer"], found["code"]) == (pointer, code)
+
+
+async def test_narrowed_grants_are_kept_as_given_and_the_same_one_once(admin):
+    name = key()
+    await admin.post("/roles", {"key": name, "name": "R"})
+    narrowed = {"permission": "content:update", "content_types": ["page", "article"], "fields": ["title"]}
+    first = await admin.put(
+        f"/roles/{name}/permissions", [narrowed, {"permission": "content:update", "own_only": True}]
+    )
+    again = await admin.post(
+        f"/roles/{name}/permissions", [{**narrowed, "content_types": ["article", "page", "article"]}]
+    )
+    assert again.json == first.json
+    assert again.json["total"] == 2
+    kept = next(item for item in again.json["items"] if item["content_types"])
+    assert kept == {
+        **narrowed, "id": kept["id"], "content_types": ["article", "page"], "locales": None, "own_only": False
+    }  # fmt: skip
+    long = [f"{'x' * 58}{n}" for n in range(200)]
+    assert (await admin.put(f"/roles/{name}/permissions", [{**narrowed, "content_types": long}])).status == 200
 
 
 async def test_permissions_are_listed(admin):
@@ -61,7 +89,38 @@ async def test_nobody_grants_more_than_they_hold(admin, user):
     assert (await manager.put(f"/users/{boss}/roles", [])).code == "more_than_held"
 
 
-async def test_the_last_administrator_stays_also_in_a_race(admin):
+async def test_nobody_grants_further_than_they_reach_themselves(admin, user):
+    """Narrowing must not be shaken off by granting oneself the wider right."""
+    narrow = {"permission": "content:update", "content_types": ["article"], "fields": ["title", "body"]}
+    name, other = key(), key()
+    await admin.post("/roles", {"key": name, "name": "Managers"})
+    await admin.post("/roles", {"key": other, "name": "Other"})
+    codes = ["roles:read", "roles:write", "roles:assign", "users:read"]
+    await admin.put(f"/roles/{name}/permissions", [narrow, *({"permission": code} for code in codes)])
+    manager = await user(name)
+    path = f"/roles/{other}/permissions"
+    for wider in (
+        {"permission": "content:update"},
+        {**narrow, "content_types": None},
+        {**narrow, "content_types": ["article", "page"]},
+        {**narrow, "fields": None},
+        {"permission": "content:update", "own_only": True},
+    ):
+        assert (await manager.put(path, [wider])).code == "more_than_held", wider
+    for narrower in (narrow, {**narrow, "fields": ["body"]}, {**narrow, "own_only": True, "locales": ["en"]}):
+        assert (await manager.put(path, [narrower])).status == 200, narrower
+    # Nor by taking a role whose grants are wider, nor by changing one.
+    await admin.put(path, [{"permission": "content:update"}])
+    me = (await manager.get("/auth/profile")).json["id"]
+    assert (await manager.put(f"/users/{me}/roles", [{"role": name}, {"role": other}])).code == "more_than_held"
+    assert (await manager.put(path, [])).code == "more_than_held"
+    grant = (await admin.get(path)).json["items"][0]["id"]
+    assert (await manager.delete(f"{path}/{grant}")).code == "more_than_held"
+    assert (await manager.delete(f"/roles/{other}")).code == "more_than_held"
+
+
+async def test_the_last_administrator_stays_also_in_a_race(alone):
+    admin = alone
     boss = (await admin.get("/auth/profile")).json["id"]
     answers = await asyncio.gather(
         admin.put(f"/users/{boss}/roles", []),

@@ -59,3 +59,20 @@ async def test_a_page_shows_its_title_once(articles, admin, client):
         await articles.post("/content", {"type": "article", "data": {"title": title, "body": body}, "publish": True})
     assert (await page(client, host, "/articles/same"))[1].count("<h1") == 1
     assert (await page(client, host, "/articles/other"))[1].count("<h1") == 2
+
+
+async def test_a_narrowed_public_role_narrows_the_pages(articles, admin, client):
+    """The home page is sorted by a date that visitors may not read; it is there all the same, in another order."""
+    host = await opened(articles, admin)
+    for day in ("2026-01-01", "2026-01-02"):
+        data = {"title": f"Of {day}", "body": "Visible", "day": day}
+        await articles.post("/content", {"type": "article", "data": data, "publish": True})
+    role = (await articles.get(f"/sites/{articles.site}")).json["settings"]["public_role"]
+    grant = {"permission": "content:read", "fields": ["title"]}
+    assert (await admin.put(f"/roles/{role}/permissions", [grant])).status == 200
+    status, text, _ = await page(client, host)
+    assert (status, text.count("Of 2026-01-0")) == (200, 2)
+    status, text, _ = await page(client, host, "/articles/of-2026-01-01")
+    assert (status, "Visible" in text) == (200, False)
+    await admin.put(f"/roles/{role}/permissions", [{**grant, "content_types": ["other"]}])
+    assert [(await page(client, host, path))[0] for path in ("/", "/articles/of-2026-01-01")] == [404, 404]

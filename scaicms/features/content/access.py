@@ -1,0 +1,165 @@
+"""How far a caller's rights reach into content. Services ask here wherever an item is read or written.
+
+What may not be read does not exist (404, the same as for a missing id); what may be read but not written is refused.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
+from scaicms.features.content.permissions import CREATE, READ, READ_DRAFTS
+from scaicms.features.content.records import Item, Target
+from scaicms.features.content_types.errors import unknown_type
+from scaicms.kit.errors import FieldError
+from scaicms.kit.permissions import Permission
+from scaicms.kit.principal import Principal, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The fields of one item that are within reach; None is all."""
+
+    fields: frozenset[str] | None = None
+
+    def shows(self, key: str) -> bool:
+        return self.fields is None or key in self.fields
+
+    def project(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in data.items() if self.shows(key)}
+
+
+WHOLE = View()
+NOTHING = View(frozenset())
+
+
+Sees = Callable[[Target], bool]
+
+
+def view(scope: Scope | None, type_key: str, locale: str | None, created_by: UUID | None) -> View | None:
+    """What a scope shows of an item; None: not the item at all."""
+    if scope is None:
+        return WHOLE
+    reach = scope.at(type_key, locale)
+    if reach is None:
+        return None
+    own = scope.is_own(created_by)
+    if not (own or reach.others):
+        return None
+    return View(reach.own_fields if own else reach.fields)
+
+
+def draft_view(principal: Principal, item: Item) -> View | None:
+    """What the caller may read of the draft; None: nothing."""
+    if not principal.may(READ_DRAFTS.code, item.site_id):
+        return None
+    scope = principal.scope(READ_DRAFTS.code, item.site_id)
+    return view(scope, item.content_type.key, item.locale, item.created_by)
+
+
+def require_draft(principal: Principal, item: Item) -> Item:
+    """The draft as the caller may read it, or not found."""
+    seen = draft_view(principal, item)
+    if seen is None:
+        raise ItemNotFoundError
+    return item if seen.fields is None else replace(item, data=seen.project(item.data))
+
+
+def as_written(principal: Principal, item: Item, given: Iterable[str] = ()) -> Item:
+    """The item in the answer to a write: what the caller may read, and what they sent themselves."""
+    seen = draft_view(principal, item) or NOTHING
+    if seen.fields is None:
+        return item
+    return replace(item, data=View(seen.fields.union(given)).project(item.data))
+
+
+def require_item(principal: Principal, permission: Permission, item: Item) -> View:
+    """The fields within reach of a permission that is held, else the refusal that fits what the caller may see."""
+    scope = principal.scope(permission.code, item.site_id)
+    within = view(scope, item.content_type.key, item.locale, item.created_by)
+    if within is not None:
+        return within
+    if _is_seen(principal, item):
+        raise principal.refusal(permission.code, f"Your {permission.code} does not reach this item.")
+    raise ItemNotFoundError
+
+
+def require_everywhere(principal: Principal, permission: Permission, item: Item, locales: Iterable[str]) -> None:
+    """For what happens to an item as a whole: within reach in each of its locales."""
+    for locale in {item.locale, *locales}:
+        require_item(principal, permission, replace(item, locale=locale))
+
+
+def _is_seen(principal: Principal, item: Item) -> bool:
+    if draft_view(principal, item) is not None:
+        return True
+    if item.published_version is None or not principal.may(READ.code, item.site_id):
+        return False
+    scope = principal.scope(READ.code, item.site_id)
+    return view(scope, item.content_type.key, item.locale, item.created_by) is not None
+
+
+def require_known_type(principal: Principal, site_id: UUID, type_key: str) -> None:
+    """Not found, as for a key that no type has, where nothing that the caller may do reaches the type."""
+    for permission in (READ, READ_DRAFTS, CREATE):
+        if principal.may(permission.code, site_id):
+            scope = principal.scope(permission.code, site_id)
+            if scope is None or scope.reaches_type(type_key):
+                return
+    raise unknown_type(type_key)
+
+
+def require_type(
+    principal: Principal, permission: Permission, site_id: UUID, type_key: str, locale: str | None = None
+) -> View:
+    """What of the caller's own items in a type (and locale) is within reach of a permission that is held."""
+    scope = principal.scope(permission.code, site_id)
+    if scope is None:
+        return WHOLE
+    require_known_type(principal, site_id, type_key)
+    reach = scope.at(type_key, locale)
+    if reach is None:
+        where = f"{type_key} in {locale}" if locale is not None else type_key
+        raise principal.refusal(permission.code, f"Your {permission.code} does not reach {where}.")
+    return View(reach.own_fields)
+
+
+def require_fields(writable: View, keys: Iterable[str]) -> None:
+    """Refuse to write fields that are out of reach."""
+    wrong = sorted(key for key in keys if not writable.shows(key))
+    if wrong:
+        raise FieldForbiddenError(
+            errors=[FieldError(f"/data/{key}", "field_forbidden", "You may not write this field.") for key in wrong]
+        )
+
+
+def kept_fields(data: Mapping[str, Any], writable: View, seen: View | None) -> dict[str, Any]:
+    """Of stored data, what a caller who replaces all of it leaves as it is: what is hidden or out of reach."""
+    shown = seen or NOTHING
+    return {key: value for key, value in data.items() if not (writable.shows(key) and shown.shows(key))}
+
+
+def touched_fields(
+    given: Iterable[str], old: Mapping[str, Any], new: Mapping[str, Any], seen: View | None
+) -> list[str]:
+    """Fields that a write is about. To send a field back as it was read touches nothing; a hidden one may not even be
+    named, since the answer would tell whether it was guessed right."""
+    shown = seen or NOTHING
+    return [key for key in given if not shown.shows(key) or old.get(key) != new.get(key)]
+
+
+def seer(principal: Principal, site_id: UUID) -> Sees | None:
+    """Tells whether the caller may see a relation's target; None: all of them."""
+    if principal.may(READ_DRAFTS.code, site_id) and principal.scope(READ_DRAFTS.code, site_id) is None:
+        return None
+
+    def sees(target: Target) -> bool:
+        for permission in (READ_DRAFTS, READ) if target.published else (READ_DRAFTS,):
+            if principal.may(permission.code, site_id):
+                scope = principal.scope(permission.code, site_id)
+                if view(scope, target.type_key, None, target.created_by) is not None:
+                    return True
+        return False
+
+    return sees
