@@ -13,7 +13,7 @@ FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if 
 DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
-    "auth": {"authenticator", "limits", "tokens"},
+    "auth": {"authenticator", "limits", "sessions", "tokens"},
     "content": {
         "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",

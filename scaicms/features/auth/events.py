@@ -6,9 +6,10 @@ from scaicms.infra.events import Event
 
 
 class LoggedIn(Event):
-    """`aggregate_id` is the user."""
+    """`aggregate_id` is the user, as for all facts here; `method`: password, or oidc:<provider>."""
 
     type: ClassVar[str] = "auth.logged_in"
+    method: str
 
 
 class SessionRevoked(Event):
@@ -18,4 +19,14 @@ class SessionRevoked(Event):
     reason: str
 
 
-ALL = (LoggedIn, SessionRevoked)
+class PasswordChanged(Event):
+    """By its owner, who knew the old one."""
+
+    type: ClassVar[str] = "auth.password_changed"
+
+
+class ProfileUpdated(Event):
+    type: ClassVar[str] = "auth.profile_updated"
+
+
+ALL = (LoggedIn, SessionRevoked, PasswordChanged, ProfileUpdated)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from scaicms.features.auth.models import RefreshTokenRow, SessionRow
+from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
 
@@ -37,6 +38,25 @@ async def revoke_others(user_id: UUID, keep: UUID | None) -> None:
     )
 
 
-async def touch(session_id: UUID, user_id: UUID) -> None:
-    await db.execute("UPDATE sessions SET last_used_at = now() WHERE id = $1", session_id)
+async def touch(session_id: UUID, user_id: UUID, seconds: int) -> None:
+    """The session was used: its newest refresh token is good for so many seconds from now."""
+    await db.execute(
+        "UPDATE sessions SET last_used_at = now(), expires_at = now() + $2 * interval '1 second' WHERE id = $1",
+        session_id,
+        seconds,
+    )
     await db.execute("UPDATE users SET last_login_at = now() WHERE id = $1", user_id)
+
+
+async def lock_user(user_id: UUID) -> UserRow | None:
+    """The user as committed; until this transaction ends nobody changes their password or suspends them."""
+    return await UserRow.filter(id=user_id).select_for_update().first()
+
+
+async def store_password(user_id: UUID, password_hash: str) -> None:
+    await db.execute("UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1", user_id, password_hash)
+
+
+async def store_rehash(user_id: UUID, password_hash: str) -> None:
+    """The same password under today's parameters: nothing that anybody sees has changed."""
+    await db.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)

@@ -125,8 +125,10 @@ async def change_password(call: Call) -> web.StreamResponse:
 
 @routes.get("/sessions", authenticated=ONESELF, summary="List one's sessions", response=SessionList)
 async def list_sessions(call: Call) -> web.StreamResponse:
-    rows = await call.get(AuthService).sessions(call.principal)
-    return reply(SessionList(items=[SessionOut.model_validate(row) for row in rows], total=len(rows)))
+    rows = await call.get(AuthService).list_sessions(call.principal)
+    current = call.principal.session_id
+    items = [SessionOut.model_validate(row).model_copy(update={"current": row.id == current}) for row in rows]
+    return reply(SessionList(items=items, total=len(rows)))
 
 
 @routes.delete("/sessions/{id}", authenticated=ONESELF, summary="End one of one's sessions", errors=(404,))

@@ -62,6 +62,7 @@ class SessionOut(BaseModel):
     expires_at: datetime
     ip: str
     user_agent: str
+    current: bool = Field(default=False, description="Whether it is the one that asks.")
 
 
 class SessionList(BaseModel):
