@@ -1,7 +1,7 @@
 """Settings of one process, read once at start-up from the environment (and `.env`, if there is one).
 
-Everything is prefixed `SCAICMS_`, but for the three addresses that other programs name the same way:
-`DATABASE_URL`, `REDIS_URL`, `STORAGE_URL`.
+Everything is prefixed `SCAICMS_`, but for the addresses that other programs name the same way: `DATABASE_URL`,
+`REDIS_URL`, `STORAGE_URL`, `SMTP_URL`.
 """
 
 import os
@@ -20,7 +20,9 @@ RUNTIME_FILE = "runtime.env"
 class Settings(BaseSettings):
     """What a process is told by its environment. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     env: Literal["development", "production", "test"] = "production"
     home: Path = Path(".scaicms")
@@ -45,6 +47,14 @@ class Settings(BaseSettings):
 
     admin_email: str = "admin@example.com"
     admin_password: SecretStr | None = None
+
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SCAICMS_SMTP_URL", "SMTP_URL", "smtp_url")
+    )
+    """`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. Empty: files in the home; in production none."""
+    mail_from: str = Field(default="scaiCMS <scaicms@localhost>", max_length=320, pattern=r"^[^\r\n]+$")
+    password_reset_seconds: int = Field(default=3600, ge=60)
+    invitation_seconds: int = Field(default=7 * 24 * 3600, ge=60)
 
     access_token_seconds: int = Field(default=1800, ge=60)
     refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=300)
@@ -72,6 +82,20 @@ class Settings(BaseSettings):
     """How long dead and quarantined jobs are kept, to be looked at and retried."""
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""
+
+    @property
+    def link_base(self) -> str | None:
+        """What links in mails begin with: `public_url`, on a laptop without it this machine, in production nothing."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return None if self.env == "production" else f"http://localhost:{self.port}"
+
+    @model_validator(mode="after")
+    def _refuse_unknown_mail_servers(self) -> Self:
+        url = urlsplit(self.smtp_url.get_secret_value())
+        if url.geturl() and (url.scheme not in ("smtp", "smtps") or not url.hostname):
+            raise ValueError("SMTP_URL must be like smtp://host:25 or smtps://user:password@host:465")
+        return self
 
     @model_validator(mode="after")
     def _refuse_unsafe_production(self) -> Self:
