@@ -13,7 +13,9 @@ FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if 
 DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
-    "auth": {"authenticator", "limits", "sessions", "tokens"},
+    "auth": {
+        "account", "authenticator", "limits", "notices", "pages", "reset_routes", "resets", "sessions", "tokens",
+    },
     "content": {
         "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",
@@ -21,6 +23,7 @@ OWN_FILES = {
     "content_types": {"changes", "compile", "fields"},
     "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},
+    "users": {"invitation_routes", "invitations"},
 }  # fmt: skip
 COMMON_FILES = DOORS | {"__init__", "feature", "routes", "repository", "models", "jobs", "tasks", "subscribers"}
 # Imported from lower features beside their doors: rows that authentication reads on the way to a principal.

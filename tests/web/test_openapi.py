@@ -88,6 +88,10 @@ def test_every_route_declares_who_may_use_it(client):
         "/api/v1/openapi.json": "the contract",
         "/docs": "the contract as a page",
         "/docs/assets/{name}": "the page's files",
+        "/account/password": "where the link in a reset mail leads",
+        "/account/invitation": "where the link in an invitation leads",
+        "/account/page.css": "their files",
+        "/account/page.js": "their files",
         "/": "the public site",
         "/{path}": "the public site",
     }
@@ -96,4 +100,10 @@ def test_every_route_declares_who_may_use_it(client):
         if operation is None:
             assert route.resource.canonical in open_on_purpose, route
         elif operation.public is not None:
-            assert (operation.path, operation.method) in {("/auth/login", "POST"), ("/auth/refresh", "POST")}
+            assert (operation.method, operation.path) in {
+                ("POST", "/auth/login"),
+                ("POST", "/auth/refresh"),
+                ("POST", "/auth/password-reset"),
+                ("POST", "/auth/password-reset/confirm"),
+                ("POST", "/auth/invitations/accept"),
+            }

@@ -1,6 +1,6 @@
 """What can be wrong with logging in."""
 
-from scaicms.kit.errors import NotFoundError, UnauthorizedError
+from scaicms.kit.errors import FieldError, InvalidError, NotFoundError, UnauthorizedError
 
 
 class BadCredentialsError(UnauthorizedError):
@@ -22,3 +22,11 @@ class BadKeyError(UnauthorizedError):
 
 class SessionNotFoundError(NotFoundError):
     code, message = "session_not_found", "You have no session with this id."
+
+
+class BadResetTokenError(InvalidError):
+    """The same for one that never was, is used, expired, or overtaken by a newer password."""
+
+    def __init__(self) -> None:
+        message = "This link is not valid any more; ask for a new one."
+        super().__init__(message, code="invalid_token", errors=[FieldError("/token", "invalid_token", message)])

@@ -25,8 +25,20 @@ class PasswordChanged(Event):
     type: ClassVar[str] = "auth.password_changed"
 
 
+class PasswordResetRequested(Event):
+    """Somebody asked, and a mail goes to the owner."""
+
+    type: ClassVar[str] = "auth.password_reset_requested"
+
+
+class PasswordReset(Event):
+    """By whoever reads the owner's mail."""
+
+    type: ClassVar[str] = "auth.password_reset"
+
+
 class ProfileUpdated(Event):
     type: ClassVar[str] = "auth.profile_updated"
 
 
-ALL = (LoggedIn, SessionRevoked, PasswordChanged, ProfileUpdated)
+ALL = (LoggedIn, SessionRevoked, PasswordChanged, PasswordResetRequested, PasswordReset, ProfileUpdated)

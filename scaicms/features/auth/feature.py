@@ -1,7 +1,17 @@
 """Manifest."""
 
 from scaicms.features.auth import events
+from scaicms.features.auth.pages import add_pages
+from scaicms.features.auth.reset_routes import routes as reset_routes
 from scaicms.features.auth.routes import routes
+from scaicms.features.auth.tasks import TASKS
 from scaicms.web.feature import Feature
 
-FEATURE = Feature(name="auth", models="scaicms.features.auth.models", routes=(routes,), events=events.ALL)
+FEATURE = Feature(
+    name="auth",
+    models="scaicms.features.auth.models",
+    routes=(routes, reset_routes),
+    events=events.ALL,
+    tasks=TASKS,
+    pages=add_pages,
+)

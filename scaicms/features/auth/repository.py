@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from scaicms.features.auth.models import RefreshTokenRow, SessionRow
+from scaicms.features.auth.models import PasswordResetRow, RefreshTokenRow, SessionRow
 from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
@@ -60,3 +60,36 @@ async def store_password(user_id: UUID, password_hash: str) -> None:
 async def store_rehash(user_id: UUID, password_hash: str) -> None:
     """The same password under today's parameters: nothing that anybody sees has changed."""
     await db.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
+
+
+async def find_reset(reset_id: UUID, *, lock: bool = False) -> PasswordResetRow | None:
+    query = PasswordResetRow.filter(id=reset_id)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def usable_reset(digest: str) -> PasswordResetRow | None:
+    """The reset whose token has this digest, unless it was used or has expired."""
+    row = await db.fetchrow(
+        "SELECT id FROM password_resets WHERE digest = $1 AND used_at IS NULL AND expires_at > now()", digest
+    )
+    return await find_reset(row["id"]) if row is not None else None
+
+
+async def open_reset(reset_id: UUID, user_id: UUID, digest: str, seconds: int) -> None:
+    await db.execute(
+        """UPDATE password_resets SET user_id = $2, digest = $3, expires_at = now() + $4 * interval '1 second'
+           WHERE id = $1""",
+        reset_id,
+        user_id,
+        digest,
+        seconds,
+    )
+
+
+async def drop_reset(reset_id: UUID) -> None:
+    await db.execute("DELETE FROM password_resets WHERE id = $1", reset_id)
+
+
+async def use_resets(user_id: UUID) -> None:
+    """None that was mailed to this user is good any longer."""
+    await db.execute("UPDATE password_resets SET used_at = now() WHERE user_id = $1 AND used_at IS NULL", user_id)

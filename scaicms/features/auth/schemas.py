@@ -1,6 +1,7 @@
 """Logging in, and oneself, in and out."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +52,21 @@ class UpdateProfile(Body):
 class ChangePassword(Body):
     current_password: str = Field(max_length=1024)
     new_password: Password
+
+
+class RequestReset(Body):
+    email: str = Field(max_length=320)
+
+
+class ResetAccepted(BaseModel):
+    """Says nothing about the account."""
+
+    status: Literal["accepted"] = "accepted"
+
+
+class ConfirmReset(Body):
+    token: str = Field(max_length=200, description="From the link in the mail.")
+    password: Password
 
 
 class SessionOut(BaseModel):

@@ -8,6 +8,7 @@ from scaicms.features.auth.errors import BadCredentialsError, BadTokenError, Ses
 from scaicms.features.auth.events import PasswordChanged, ProfileUpdated
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import SessionRow
+from scaicms.features.auth.notices import tell
 from scaicms.features.auth.schemas import ChangePassword, UpdateProfile
 from scaicms.features.auth.sessions import Entered, Origin
 from scaicms.features.roles.service import RoleService
@@ -130,6 +131,7 @@ class AuthService(Service):
             await repository.store_password(user.id, password_hash)
             await sessions.revoke_others(user.id, principal.session_id)
             await record(PasswordChanged(site_id=None, aggregate_id=user.id), actor=principal)
+            await tell(user.id, "password_changed")
 
     async def list_sessions(self, principal: Principal) -> list[SessionRow]:
         """One's sessions that can still be used, newest first."""

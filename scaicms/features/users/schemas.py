@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from scaicms.features.roles.schemas import Assignment, AssignmentOut
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
 from scaicms.web.call import Body, PageQuery
@@ -52,3 +53,26 @@ class ListUsers(PageQuery):
     q: str | None = Field(default=None, max_length=200, description="Part of the name or address.")
     is_active: bool | None = None
     role: str | None = Field(default=None, max_length=63, description="Key of a role.")
+
+
+class Invite(Body):
+    email: Email
+    name: Name | None = Field(default=None, description="As the invitation greets them; they choose their own.")
+    roles: list[Assignment] = Field(default=[], max_length=200)
+
+
+class InvitationOut(BaseModel):
+    """An invitation that a worker mails; the account is inactive until it is accepted."""
+
+    id: UUID
+    user_id: UUID
+    email: str
+    roles: list[AssignmentOut]
+    expires_at: datetime
+    job_id: UUID
+
+
+class AcceptInvitation(Body):
+    token: str = Field(max_length=200, description="From the link in the mail.")
+    name: Name
+    password: Password
