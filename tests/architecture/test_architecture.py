@@ -14,7 +14,8 @@ DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
     "auth": {
-        "account", "authenticator", "limits", "notices", "pages", "reset_routes", "resets", "sessions", "tokens",
+        "account", "authenticator", "limits", "notices", "pages", "reset_routes", "resets", "second_factor", "sessions",
+        "tokens", "totp", "totp_routes",
     },
     "content": {
         "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",

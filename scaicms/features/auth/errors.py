@@ -1,6 +1,13 @@
 """What can be wrong with logging in."""
 
-from scaicms.kit.errors import FieldError, InvalidError, NotFoundError, UnauthorizedError
+from scaicms.kit.errors import (
+    ConflictError,
+    FieldError,
+    InvalidError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
 
 
 class BadCredentialsError(UnauthorizedError):
@@ -30,3 +37,31 @@ class BadResetTokenError(InvalidError):
     def __init__(self) -> None:
         message = "This link is not valid any more; ask for a new one."
         super().__init__(message, code="invalid_token", errors=[FieldError("/token", "invalid_token", message)])
+
+
+class OtpRequiredError(UnauthorizedError):
+    """Said to those alone who know the password."""
+
+    def __init__(self) -> None:
+        message = "This account has two-factor login: send a code from the authenticator, or a recovery code, as otp."
+        super().__init__(message, code="otp_required")
+
+
+class BadOtpError(UnauthorizedError):
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, out of date, or was used already.", code="bad_otp")
+
+
+class TooManyCodesError(TooManyRequestsError):
+    """No lock-out: whoever has a recovery code still enters."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many wrong codes; use a recovery code, or try again later.", retry_after=300)
+
+
+class TotpActiveError(ConflictError):
+    code, message = "totp_active", "Two-factor login is on; turn it off first."
+
+
+class TotpNotActiveError(NotFoundError):
+    code, message = "totp_not_active", "Two-factor login is not on; begin with POST /auth/totp."

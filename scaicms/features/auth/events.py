@@ -37,8 +37,30 @@ class PasswordReset(Event):
     type: ClassVar[str] = "auth.password_reset"
 
 
+class TotpEnabled(Event):
+    type: ClassVar[str] = "auth.totp_enabled"
+
+
+class TotpDisabled(Event):
+    type: ClassVar[str] = "auth.totp_disabled"
+
+
+class RecoveryCodeUsed(Event):
+    type: ClassVar[str] = "auth.recovery_code_used"
+
+
 class ProfileUpdated(Event):
     type: ClassVar[str] = "auth.profile_updated"
 
 
-ALL = (LoggedIn, SessionRevoked, PasswordChanged, PasswordResetRequested, PasswordReset, ProfileUpdated)
+ALL = (
+    LoggedIn,
+    SessionRevoked,
+    PasswordChanged,
+    PasswordResetRequested,
+    PasswordReset,
+    TotpEnabled,
+    TotpDisabled,
+    RecoveryCodeUsed,
+    ProfileUpdated,
+)

@@ -5,12 +5,13 @@ from scaicms.features.auth.pages import add_pages
 from scaicms.features.auth.reset_routes import routes as reset_routes
 from scaicms.features.auth.routes import routes
 from scaicms.features.auth.tasks import TASKS
+from scaicms.features.auth.totp_routes import routes as totp_routes
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="auth",
     models="scaicms.features.auth.models",
-    routes=(routes, reset_routes),
+    routes=(routes, reset_routes, totp_routes),
     events=events.ALL,
     tasks=TASKS,
     pages=add_pages,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from scaicms.infra.jobs import Job, JobPayload
 
-Notice = Literal["password_reset", "password_changed", "totp_enabled", "totp_disabled"]
+Notice = Literal["password_reset", "password_changed", "totp_enabled", "totp_disabled", "recovery_code_used"]
 
 
 class ResetPayload(JobPayload):

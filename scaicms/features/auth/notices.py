@@ -25,6 +25,10 @@ TEXTS: dict[Notice, tuple[str, str]] = {
         "Two-factor login is off",
         "Logging in to your account takes the password alone again. Somebody who is logged in turned this off.",
     ),
+    "recovery_code_used": (
+        "A recovery code was used",
+        "Somebody logged in to your account with your password and one of your recovery codes. Each works once.",
+    ),
 }
 NOT_YOU = "If this was not you, reset your password now and tell your administrator."
 

@@ -1,8 +1,9 @@
 """Every query on sessions."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from scaicms.features.auth.models import PasswordResetRow, RefreshTokenRow, SessionRow
+from scaicms.features.auth.models import PasswordResetRow, RefreshTokenRow, SessionRow, TotpRow
 from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
@@ -93,3 +94,50 @@ async def drop_reset(reset_id: UUID) -> None:
 async def use_resets(user_id: UUID) -> None:
     """None that was mailed to this user is good any longer."""
     await db.execute("UPDATE password_resets SET used_at = now() WHERE user_id = $1 AND used_at IS NULL", user_id)
+
+
+async def find_totp(user_id: UUID) -> TotpRow | None:
+    return await TotpRow.filter(user_id=user_id).first()
+
+
+async def confirmed_totp(user_id: UUID) -> TotpRow | None:
+    """The second factor, if it is on."""
+    return await TotpRow.filter(user_id=user_id, confirmed_at__isnull=False).first()
+
+
+async def begin_totp(user_id: UUID, sealed_secret: bytes) -> None:
+    await db.execute(
+        """INSERT INTO totp (user_id, sealed_secret, last_step, created_at) VALUES ($1, $2, 0, now())
+           ON CONFLICT (user_id) DO UPDATE SET sealed_secret = excluded.sealed_secret, created_at = now()""",
+        user_id,
+        sealed_secret,
+    )
+
+
+async def confirm_totp(user_id: UUID, step: int, recovery_digests: Sequence[str]) -> None:
+    await db.execute("UPDATE totp SET confirmed_at = now(), last_step = $2 WHERE user_id = $1", user_id, step)
+    await db.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+    await db.execute(
+        "INSERT INTO recovery_codes (digest, user_id) SELECT unnest($2::text[]), $1", user_id, list(recovery_digests)
+    )
+
+
+async def remove_totp(user_id: UUID) -> bool:
+    """False when there was none that is on."""
+    await db.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+    return await db.execute("DELETE FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL", user_id) == 1
+
+
+async def use_step(user_id: UUID, step: int) -> bool:
+    """Take a step's code; False when it or a newer one was taken before."""
+    return await db.execute("UPDATE totp SET last_step = $2 WHERE user_id = $1 AND last_step < $2", user_id, step) == 1
+
+
+async def use_recovery_code(user_id: UUID, digest: str) -> bool:
+    """Take a recovery code; False when it is none or was taken before."""
+    taken = await db.execute(
+        "UPDATE recovery_codes SET used_at = now() WHERE digest = $2 AND user_id = $1 AND used_at IS NULL",
+        user_id,
+        digest,
+    )
+    return taken == 1

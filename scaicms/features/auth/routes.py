@@ -42,6 +42,7 @@ def _pair(entered: Entered) -> web.Response:
     repeatable=False,
     public="this is how a caller becomes known",
     summary="Log in",
+    description="With two-factor login on, 401 `otp_required` asks for `otp`; each code works once.",
     body=Login,
     body_example={"email": "ada@example.com", "password": "correct horse battery"},
     response=TokenPair,
@@ -50,8 +51,9 @@ def _pair(entered: Entered) -> web.Response:
 async def login(call: Call) -> web.StreamResponse:
     body = await call.body(Login)
     request = call.request
+    agent = request.headers.get("User-Agent", "")
     entered = await call.get(AuthService).login(
-        body.email, body.password, ip=call.address, user_agent=request.headers.get("User-Agent", "")
+        body.email, body.password, otp=body.otp, ip=call.address, user_agent=agent
     )
     return _pair(entered)
 
@@ -88,6 +90,7 @@ async def _profile(call: Call) -> web.Response:
             everywhere=sorted(grants.everywhere),
             by_site={site_id: sorted(held) for site_id, held in grants.by_site.items()},
         ),
+        totp_enabled=await service.has_second_factor(call.principal),
     )
     return reply(profile, headers=NO_STORE)
 

@@ -13,6 +13,9 @@ from scaicms.web.call import Body
 class Login(Body):
     email: str = Field(max_length=320)
     password: str = Field(max_length=1024)
+    otp: str | None = Field(
+        default=None, max_length=64, description="A code from the authenticator or a recovery code, if one is needed."
+    )
 
 
 class Refresh(Body):
@@ -43,6 +46,7 @@ class EffectivePermissions(BaseModel):
 class Profile(UserOut):
     roles: list[RoleAtSite]
     permissions: EffectivePermissions
+    totp_enabled: bool
 
 
 class UpdateProfile(Body):
@@ -67,6 +71,25 @@ class ResetAccepted(BaseModel):
 class ConfirmReset(Body):
     token: str = Field(max_length=200, description="From the link in the mail.")
     password: Password
+
+
+class TotpSecret(BaseModel):
+    """`secret` is base32; `uri` (`otpauth://…`) is the same for a QR code."""
+
+    secret: str
+    uri: str
+
+
+class ConfirmTotp(Body):
+    otp: str = Field(max_length=64, description="A code from the authenticator.")
+
+
+class RecoveryCodes(BaseModel):
+    recovery_codes: list[str]
+
+
+class DisableTotp(Body):
+    password: str = Field(max_length=1024)
 
 
 class SessionOut(BaseModel):

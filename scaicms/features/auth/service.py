@@ -4,12 +4,13 @@ from uuid import UUID
 
 from scaicms.features.auth import repository, sessions
 from scaicms.features.auth.authenticator import Authenticator
-from scaicms.features.auth.errors import BadCredentialsError, BadTokenError, SessionNotFoundError
+from scaicms.features.auth.errors import BadCredentialsError, BadOtpError, BadTokenError, SessionNotFoundError
 from scaicms.features.auth.events import PasswordChanged, ProfileUpdated
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import SessionRow
 from scaicms.features.auth.notices import tell
 from scaicms.features.auth.schemas import ChangePassword, UpdateProfile
+from scaicms.features.auth.second_factor import SecondFactor
 from scaicms.features.auth.sessions import Entered, Origin
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.models import UserRow
@@ -34,10 +35,14 @@ class AuthService(Service):
         super().__init__(services)
         self._users = services.get(UserService)
         self._roles = services.get(RoleService)
+        self._factor = services.get(SecondFactor)
         self._limits = LoginLimits(services.resources.redis)
 
-    async def login(self, email: str, password: str, *, ip: str, user_agent: str) -> Entered:
-        """Exchange a password for tokens. Known and unknown addresses answer alike, in words and in time."""
+    async def login(self, email: str, password: str, *, otp: str | None = None, ip: str, user_agent: str) -> Entered:
+        """Exchange a password, and a code where one is needed, for tokens.
+
+        Known and unknown addresses answer alike, in words and in time.
+        """
         try:
             address = normalise_email(email)
         except ValueError:
@@ -49,6 +54,15 @@ class AuthService(Service):
         if user is None or not matches or not user.is_active:
             await self._limits.failed(address, ip)
             raise BadCredentialsError
+        try:
+            entered = await self._open(user, password, otp, Origin(ip, user_agent))
+        except BadOtpError:
+            await self._limits.failed(address, ip)
+            raise
+        await self._limits.succeeded(address, ip)
+        return entered
+
+    async def _open(self, user: UserRow, password: str, otp: str | None, origin: Origin) -> Entered:
         rehashed = await hash_password(password) if needs_rehash(user.password_hash) else None
         async with db.transaction():
             held = await repository.lock_user(user.id)
@@ -56,12 +70,10 @@ class AuthService(Service):
             # are there, and must not be overtaken by one that is about to be.
             if held is None or not held.is_active or held.password_hash != user.password_hash:
                 raise BadCredentialsError
+            await self._factor.require(user.id, otp)
             if rehashed is not None:
                 await repository.store_rehash(user.id, rehashed)
-            origin = Origin(ip, user_agent)
-            entered = await sessions.open_session(self.resources.settings, held, origin, method="password")
-        await self._limits.succeeded(address, ip)
-        return entered
+            return await sessions.open_session(self.resources.settings, held, origin, method="password")
 
     async def refresh(self, refresh_token: str) -> Entered:
         """A new pair for an unused refresh token; a used one ends the session it belongs to."""
@@ -91,6 +103,10 @@ class AuthService(Service):
         if user is None:
             raise UnauthorizedError("Only a user who is logged in has a profile.", code="no_session")
         return user
+
+    async def has_second_factor(self, principal: Principal) -> bool:
+        """Whether the caller's logins take a code."""
+        return await repository.confirmed_totp((await self.profile(principal)).id) is not None
 
     async def roles(self, principal: Principal) -> list[tuple[str, UUID | None]]:
         """The caller's own roles."""

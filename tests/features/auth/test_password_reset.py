@@ -16,7 +16,7 @@ from scaicms.infra.services import Services
 from scaicms.kit.errors import TooManyRequestsError, UnauthorizedError
 from scaicms.kit.principal import SYSTEM
 from tests.conftest import PASSWORD
-from tests.features.auth.mails import mails_to, token_in
+from tests.mails import mails_to, token_in
 from tests.mailserver import mail_server
 
 NEW = "an entirely new password"

@@ -7,7 +7,7 @@ import pytest
 
 from scaicms.infra import db
 from tests.conftest import PASSWORD
-from tests.features.auth.mails import mails_to, token_in
+from tests.mails import mails_to, token_in
 
 
 @pytest.fixture
