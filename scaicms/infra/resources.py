@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 
 from scaicms.infra import db
 from scaicms.infra.db.notices import Notices
+from scaicms.infra.http import HttpClient
 from scaicms.infra.jobs import doorbell
 from scaicms.infra.mail import Mailer, open_mailer
 from scaicms.infra.redis import open_redis
@@ -25,6 +26,7 @@ class Resources:
     reads: db.ReadPool
     storage: Storage
     mailer: Mailer
+    http: HttpClient
     notices: Notices
 
 
@@ -42,7 +44,9 @@ async def open_resources(
         await notices.start()
         doorbell.install(doorbell.Doorbell(redis))
         try:
-            yield Resources(settings, redis, reads, open_storage(settings), open_mailer(settings), notices)
+            yield Resources(
+                settings, redis, reads, open_storage(settings), open_mailer(settings), HttpClient(), notices
+            )
         finally:
             doorbell.install(None)
             await notices.stop()

@@ -14,8 +14,9 @@ DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
     "auth": {
-        "account", "authenticator", "limits", "notices", "pages", "reset_routes", "resets", "second_factor", "sessions",
-        "tokens", "totp", "totp_routes",
+        "account", "authenticator", "limits", "notices", "oidc", "oidc_provider", "oidc_roles", "oidc_routes",
+        "pages", "replies", "reset_routes", "resets", "second_factor", "sessions", "tokens", "totp",
+        "totp_routes",
     },
     "content": {
         "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",

@@ -7,6 +7,7 @@ from scaicms.kit.errors import (
     NotFoundError,
     TooManyRequestsError,
     UnauthorizedError,
+    UnavailableError,
 )
 
 
@@ -65,3 +66,23 @@ class TotpActiveError(ConflictError):
 
 class TotpNotActiveError(NotFoundError):
     code, message = "totp_not_active", "Two-factor login is not on; begin with POST /auth/totp."
+
+
+class OidcNotFoundError(NotFoundError):
+    code, message = "oidc_provider_not_found", "There is no login provider with this key; see GET /auth/oidc."
+
+
+class OidcUnavailableError(UnavailableError):
+    code, message = "oidc_unavailable", "The login provider cannot be reached or answers nonsense; try again."
+
+
+class OidcRefusedError(UnauthorizedError):
+    """Whatever is wrong: the words of the provider are in our logs, not in front of whoever tries."""
+
+    def __init__(self, message: str = "The login by the provider did not succeed; begin again.") -> None:
+        super().__init__(message, code="oidc_refused")
+
+
+class OidcNoAccountError(UnauthorizedError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="oidc_no_account")

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.auth import events
+from scaicms.features.auth.oidc_routes import routes as oidc_routes
 from scaicms.features.auth.pages import add_pages
 from scaicms.features.auth.reset_routes import routes as reset_routes
 from scaicms.features.auth.routes import routes
@@ -11,7 +12,7 @@ from scaicms.web.feature import Feature
 FEATURE = Feature(
     name="auth",
     models="scaicms.features.auth.models",
-    routes=(routes, reset_routes, totp_routes),
+    routes=(routes, reset_routes, totp_routes, oidc_routes),
     events=events.ALL,
     tasks=TASKS,
     pages=add_pages,

@@ -21,6 +21,7 @@ RESETS_PER_ACCOUNT_AND_IP = RateLimitItemPerHour(3, namespace="reset-account")
 RESETS_PER_IP = RateLimitItemPerHour(20, namespace="reset-ip")
 MAILS_PER_ACCOUNT = RateLimitItemPerHour(6, namespace="reset-mail")
 WRONG_CODES = RateLimitItemPerHour(20, namespace="wrong-code")
+PROVIDERS_PER_IP = RateLimitItemPerMinute(60, namespace="oidc-ip")
 FAILURES = RateLimitItemPerMinute(20, multiples=15, namespace="login-failed")
 FIRST_DELAY, LONGEST_DELAY = 0.25, 2.0
 
@@ -47,6 +48,10 @@ class LoginLimits:
         """
         await self._take(PER_IP, ip)
         await self._take(PER_ACCOUNT_AND_IP, _pair(email, ip))
+
+    async def count_address(self, ip: str) -> None:
+        """Count one step of a login by a provider, whoever it is; raises like `count`."""
+        await self._take(PROVIDERS_PER_IP, ip)
 
     async def count_reset(self, email: str, ip: str) -> None:
         """Count one request for a password reset; raises like `count`, for unknown accounts as for known."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from scaicms.features.auth.models import PasswordResetRow, RefreshTokenRow, SessionRow, TotpRow
+from scaicms.features.auth.models import IdentityRow, PasswordResetRow, RefreshTokenRow, SessionRow, TotpRow
 from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
@@ -141,3 +141,12 @@ async def use_recovery_code(user_id: UUID, digest: str) -> bool:
         digest,
     )
     return taken == 1
+
+
+async def lock_identity(issuer: str, subject: str) -> None:
+    """One login of somebody at a time, so that a first one makes one account."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"identity {issuer} {subject}")
+
+
+async def find_identity(issuer: str, subject: str) -> IdentityRow | None:
+    return await IdentityRow.filter(issuer=issuer, subject=subject).first()

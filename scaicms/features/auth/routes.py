@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from scaicms.features.auth.replies import NO_STORE, token_reply
 from scaicms.features.auth.schemas import (
     ChangePassword,
     EffectivePermissions,
@@ -14,7 +15,7 @@ from scaicms.features.auth.schemas import (
     TokenPair,
     UpdateProfile,
 )
-from scaicms.features.auth.service import AuthService, Entered
+from scaicms.features.auth.service import AuthService
 from scaicms.features.users.schemas import UserOut
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
@@ -23,18 +24,6 @@ from scaicms.web.replies import no_content, reply
 routes = Routes("auth", "/auth")
 
 ONESELF = "about the caller alone"
-NO_STORE = {"Cache-Control": "no-store"}
-
-
-def _pair(entered: Entered) -> web.Response:
-    pair = TokenPair(
-        access_token=entered.access_token,
-        refresh_token=entered.refresh_token,
-        expires_in=entered.expires_in,
-        refresh_expires_in=entered.refresh_expires_in,
-        user=UserOut.model_validate(entered.user),
-    )
-    return reply(pair, headers=NO_STORE)
 
 
 @routes.post(
@@ -55,7 +44,7 @@ async def login(call: Call) -> web.StreamResponse:
     entered = await call.get(AuthService).login(
         body.email, body.password, otp=body.otp, ip=call.address, user_agent=agent
     )
-    return _pair(entered)
+    return token_reply(entered)
 
 
 @routes.post(
@@ -70,7 +59,7 @@ async def login(call: Call) -> web.StreamResponse:
 )
 async def refresh(call: Call) -> web.StreamResponse:
     body = await call.body(Refresh)
-    return _pair(await call.get(AuthService).refresh(body.refresh_token))
+    return token_reply(await call.get(AuthService).refresh(body.refresh_token))
 
 
 @routes.post("/logout", authenticated=ONESELF, summary="Log out, at once", status=204)

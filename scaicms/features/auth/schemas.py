@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from scaicms.features.users.schemas import Name, Password, UserOut
-from scaicms.web.call import Body
+from scaicms.web.call import Body, Query
 
 
 class Login(Body):
@@ -90,6 +90,27 @@ class RecoveryCodes(BaseModel):
 
 class DisableTotp(Body):
     password: str = Field(max_length=1024)
+
+
+class OidcProviderOut(BaseModel):
+    key: str
+    name: str
+
+
+class OidcProviderList(BaseModel):
+    items: list[OidcProviderOut]
+    total: int
+
+
+class OidcCallback(Query):
+    """What providers send people back with; they add parameters of their own, which mean nothing here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    code: str | None = Field(default=None, max_length=2048, description="The authorization code.")
+    state: str | None = Field(default=None, max_length=200, description="As the login began.")
+    iss: str | None = Field(default=None, max_length=300, description="The issuer (RFC 9207).")
+    error: str | None = Field(default=None, max_length=200, description="Why there is no code.")
 
 
 class SessionOut(BaseModel):

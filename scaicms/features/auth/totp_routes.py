@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from scaicms.features.auth.replies import NO_STORE
 from scaicms.features.auth.schemas import ConfirmTotp, DisableTotp, RecoveryCodes, TotpSecret
 from scaicms.features.auth.totp import TotpService
 from scaicms.web.call import Call
@@ -11,7 +12,6 @@ from scaicms.web.replies import no_content, reply
 routes = Routes("auth", "/auth/totp")
 
 ONESELF = "about the caller alone"
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 @routes.post(
