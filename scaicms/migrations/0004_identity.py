@@ -14,7 +14,7 @@ BACKWARD = [f"ALTER TABLE {table} DROP CONSTRAINT {table}_user" for table in OF_
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0002_indexes")]
+    dependencies = [("scaicms", "0003_fleet")]
 
     initial = False
 

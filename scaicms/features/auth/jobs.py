@@ -1,4 +1,7 @@
-"""Mails about accounts. Payloads name rows; a token is made when its mail is sent, and stored as a digest alone."""
+"""Mails about accounts, and tidying up.
+
+Payloads name rows; a token is made when its mail is sent, and stored as a digest alone.
+"""
 
 from typing import Literal
 from uuid import UUID
@@ -21,5 +24,10 @@ class NoticePayload(JobPayload):
     notice: Notice
 
 
+class PrunePayload(JobPayload):
+    """Nothing to say."""
+
+
+PRUNE = Job("auth.prune", "default", PrunePayload)
 SEND_RESET = Job("auth.send_password_reset", "default", ResetPayload, atomic=False)
 SEND_NOTICE = Job("auth.send_notice", "default", NoticePayload, atomic=False)
