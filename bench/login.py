@@ -3,7 +3,9 @@
     .venv/bin/python -m bench.login [--seconds 10] [--tries 200]
 
 Starts its own engines and a server with one process. Logins come from a process of their own; delivery is read at a
-fixed rate, well below what the server can do, in alternating rounds with and without logins. Look at the ratios.
+fixed rate, well below what the server can do, in alternating rounds: alone, while as many passwords are checked by a
+process that has nothing to do with the server, and while logins run. The middle one is what the lost core costs on this
+machine; what logins add to that is theirs. Look at the ratios.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import aiohttp
@@ -92,10 +95,16 @@ async def attack(seconds: float, first: int) -> None:
     print(done / (time.perf_counter() - started))
 
 
-async def attacked(seconds: float, first: int) -> float:
-    """`attack` in a process of its own; logins a second."""
+async def burn(seconds: float, _: int) -> None:
+    """The same work without a server; prints checks a second."""
+    print(await argon2_alone(seconds))
+
+
+async def apart(work: Callable[[float, int], Coroutine[None, None, None]], seconds: float, first: int) -> float:
+    """`attack` or `burn` in a process of its own; how many a second."""
+    told = json.dumps([work.__name__, seconds, first])
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.login", "--attack", json.dumps([seconds, first]), stdout=subprocess.PIPE
+        sys.executable, "-m", "bench.login", "--apart", told, stdout=subprocess.PIPE
     )
     return float((await process.communicate())[0])
 
@@ -120,22 +129,25 @@ async def read_steadily(urls: list[str], seconds: float) -> list[float]:
 
 
 async def beside_delivery(urls: list[str], seconds: float) -> None:
-    """Delivery alone and while logins run, in turns."""
-    alone: list[float] = []
-    beside: list[float] = []
+    """Delivery alone, beside checks of passwords elsewhere, and beside logins, in turns."""
+    latencies: dict[str, list[float]] = {"alone": [], "beside argon2 elsewhere": [], "beside logins": []}
     rates = []
     for turn in range(ROUNDS):
-        alone += await read_steadily(urls, seconds / ROUNDS)
-        logins = asyncio.create_task(attacked(seconds / ROUNDS + 0.5, turn))
-        await asyncio.sleep(1.5)  # until it has started
-        beside += await read_steadily(urls, seconds / ROUNDS - 1)
-        rates.append(await logins)
-    for name, latencies in (("alone", alone), ("while logins run", beside)):
-        cuts = statistics.quantiles(latencies, n=100)
-        print(f"delivery {name:18} p50 {cuts[49]:6.2f} ms   p99 {cuts[98]:6.2f} ms   ({len(latencies)} reads)")
-    ratio = statistics.quantiles(beside, n=100)[98] / statistics.quantiles(alone, n=100)[98]
-    print(f"delivery p99, ratio        {ratio:6.2f}")
-    print(f"logins beside delivery     {statistics.median(rates):6.1f}/s")
+        latencies["alone"] += await read_steadily(urls, seconds / ROUNDS)
+        for name, work in (("beside argon2 elsewhere", burn), ("beside logins", attack)):
+            running = asyncio.create_task(apart(work, seconds / ROUNDS + 1, turn))
+            await asyncio.sleep(2)  # until it has started
+            latencies[name] += await read_steadily(urls, seconds / ROUNDS - 1)
+            rate = await running
+        rates.append(rate)
+    tails = {}
+    for name, measured in latencies.items():
+        cuts = statistics.quantiles(measured, n=100)
+        tails[name] = cuts[98]
+        print(f"delivery {name:24} p50 {cuts[49]:6.2f} ms   p99 {cuts[98]:6.2f} ms   ({len(measured)} reads)")
+    alone, elsewhere, logins = tails.values()
+    print(f"p99 beside logins: {logins / elsewhere:.2f} x beside argon2 elsewhere, {logins / alone:.2f} x alone")
+    print(f"logins beside delivery: {statistics.median(rates):.1f}/s")
 
 
 async def known_and_unknown(tries: int) -> None:
@@ -167,7 +179,7 @@ async def measure(settings: Settings, seconds: float, tries: int) -> None:
         urls = [f"http://127.0.0.1:{PORT}/api/v1/content/{i}" for i in ids]
         await read_steadily(urls, 1)
         bound = await argon2_alone(seconds / 2)
-        rate = await attacked(seconds / 2, 100)
+        rate = await apart(attack, seconds / 2, 100)
         print(f"argon2 alone {bound:.1f}/s with {passwords.THREADS} thread(s), logins {rate:.1f}/s: {rate / bound:.2f}")
         await beside_delivery(urls, seconds)
         await known_and_unknown(tries)
@@ -179,10 +191,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of delivery with and without logins, each")
     parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--attack", help=argparse.SUPPRESS)
+    parser.add_argument("--apart", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.attack:
-        uvloop.run(attack(*json.loads(given.attack)))
+    if given.apart:
+        work, seconds, first = json.loads(given.apart)
+        uvloop.run({"attack": attack, "burn": burn}[work](seconds, first))
         return
     os.environ["SCAICMS_TRUSTED_PROXIES"] = '["127.0.0.0/8"]'  # the server's: callers are who they say they are
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
