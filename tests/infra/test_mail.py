@@ -26,6 +26,7 @@ def test_a_letter_has_both_bodies_and_the_same_id_however_often_it_is_sent():
     assert 'href="https://cms.example.com/x#token=t&amp;u"' in html
     assert message["Message-ID"] == LETTER.message(SENDER)["Message-ID"] == "<0191-abc@example.com>"
     assert "token" not in repr(LETTER)
+    assert b"\nhttps://cms.example.com/x#token=t&u" in message.as_bytes().replace(b"\r\n", b"\n")
 
 
 async def test_a_mail_arrives():

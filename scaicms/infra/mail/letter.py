@@ -40,8 +40,9 @@ class Letter:
         message["Date"] = format_datetime(utcnow())
         message["Message-ID"] = f"<{self.id}@{parseaddr(sender)[1].rpartition('@')[2] or 'localhost'}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: holiday notes do not answer
-        message.set_content(self._text())
-        message.add_alternative(self._html(), subtype="html")
+        text, html = self._text(), self._html()
+        message.set_content(text, cte=_encoding(text))
+        message.add_alternative(html, subtype="html", cte=_encoding(html))
         return message
 
     def _text(self) -> str:
@@ -53,3 +54,8 @@ class Letter:
         if self.link:
             parts.append(f'<p><a style="{_BUTTON}" href="{escape(self.link)}">{escape(self.link_label)}</a></p>')
         return _HTML.format(body="\n".join(parts))
+
+
+def _encoding(body: str) -> str:
+    """As it is: quoted-printable would break links for those who read the file or the source of a mail."""
+    return "7bit" if body.isascii() else "8bit"
