@@ -91,14 +91,15 @@ async def test_failures_delay_further_tries_from_there_alone_and_success_ends_it
 
 async def test_an_unknown_account_costs_an_attacker_as_much_time_as_a_known_one(email, enter):
     async def seconds(address):
-        started = time.perf_counter()
+        # Of all our threads, on a processor: what other programs do at the same time does not count.
+        started = time.process_time()
         with pytest.raises(UnauthorizedError):
             await enter(address, WRONG)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     pairs = [(await seconds(email), await seconds(f"{secrets.token_hex(6)}@example.com")) for _ in range(30)]
     known, unknown = (statistics.median(column) for column in zip(*pairs, strict=True))
-    assert abs(known - unknown) < 0.010
+    assert abs(known - unknown) < 0.010 < min(known, unknown)  # bench/login.py has it by the clock, over HTTP
 
 
 async def test_a_password_that_no_account_stores_opens_nothing(email, enter):
