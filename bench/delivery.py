@@ -195,16 +195,16 @@ def main() -> None:
     given = parser.parse_args()
     if given.serve:
         which, database_url, redis_url, home, site_id, type_id, port = json.loads(given.serve)
-        settings = _settings(database_url, redis_url, Path(home))
+        settings = bench_settings(database_url, redis_url, Path(home))
         uvloop.run(serve(which, settings, UUID(site_id), UUID(type_id), port))
         return
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         with EmbeddedPostgres(home) as postgres, EmbeddedValkey(home) as valkey:
-            uvloop.run(measure(_settings(postgres.url, valkey.url, home), given.items, given.seconds))
+            uvloop.run(measure(bench_settings(postgres.url, valkey.url, home), given.items, given.seconds))
 
 
-def _settings(database_url: str, redis_url: str, home: Path) -> Settings:
+def bench_settings(database_url: str, redis_url: str, home: Path) -> Settings:
     return Settings(env="test", home=home, database_url=database_url, redis_url=redis_url, secret="for the benchmark")
 
 

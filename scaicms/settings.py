@@ -1,7 +1,7 @@
 """Settings of one process, read once at start-up from the environment (and `.env`, if there is one).
 
-Everything is prefixed `SCAICMS_`, but for the three addresses that other programs name the same way:
-`DATABASE_URL`, `REDIS_URL`, `STORAGE_URL`.
+Everything is prefixed `SCAICMS_`, but for the addresses that other programs name the same way: `DATABASE_URL`,
+`REDIS_URL`, `STORAGE_URL`, `SMTP_URL`.
 """
 
 import os
@@ -10,17 +10,56 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, IPvAnyNetwork, SecretStr, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIN_SECRET_BYTES = 32
 RUNTIME_FILE = "runtime.env"
 
 
+class MappedRole(BaseModel):
+    """A role that a group of a provider gives; `site` is the site's key, everywhere when absent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    role: str
+    site: str | None = None
+
+
+class OidcProvider(BaseModel):
+    """An OpenID provider whose word on who somebody is we take."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    name: str = ""
+    """As a login page shows it."""
+    issuer: str = Field(max_length=300)
+    client_id: str
+    client_secret: SecretStr = SecretStr("")
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    group_claim: str = "groups"
+    """Where the groups are; a dotted path into nested claims (`realm_access.roles`)."""
+    role_map: dict[str, tuple[MappedRole, ...]] = {}
+    create_users: bool = True
+    link_by_email: bool = False
+    """Whether a verified address leads to the account that has it already."""
+    trust_email: bool = False
+    """Whether addresses are verified although the provider does not say so."""
+    second_factor: bool = False
+    """Whether the provider asks for a second factor itself, so that one of ours is not needed."""
+    allow_private: bool = False
+    """Whether the provider stands in the networks of the house."""
+    redirect_uri: str | None = None
+    """Where the provider sends people back; by default the callback of the API at `public_url`."""
+
+
 class Settings(BaseSettings):
     """What a process is told by its environment. Times are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SCAICMS_", env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     env: Literal["development", "production", "test"] = "production"
     home: Path = Path(".scaicms")
@@ -45,6 +84,17 @@ class Settings(BaseSettings):
 
     admin_email: str = "admin@example.com"
     admin_password: SecretStr | None = None
+
+    smtp_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SCAICMS_SMTP_URL", "SMTP_URL", "smtp_url")
+    )
+    """`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. Empty: files in the home; in production none."""
+    mail_from: str = Field(default="scaiCMS <scaicms@localhost>", max_length=320, pattern=r"^[^\r\n]+$")
+    password_reset_seconds: int = Field(default=3600, ge=60)
+    invitation_seconds: int = Field(default=7 * 24 * 3600, ge=60)
+
+    oidc: tuple[OidcProvider, ...] = ()
+    """Providers to log in by (a JSON list)."""
 
     access_token_seconds: int = Field(default=1800, ge=60)
     refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=300)
@@ -76,6 +126,20 @@ class Settings(BaseSettings):
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""
 
+    @property
+    def link_base(self) -> str | None:
+        """What links in mails begin with: `public_url`, on a laptop without it this machine, in production nothing."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return None if self.env == "production" else f"http://localhost:{self.port}"
+
+    @model_validator(mode="after")
+    def _refuse_unknown_mail_servers(self) -> Self:
+        url = urlsplit(self.smtp_url.get_secret_value())
+        if url.geturl() and (url.scheme not in ("smtp", "smtps") or not url.hostname):
+            raise ValueError("SMTP_URL must be like smtp://host:25 or smtps://user:password@host:465")
+        return self
+
     @model_validator(mode="after")
     def _refuse_unsafe_production(self) -> Self:
         """Design §7: production does not start with a default or short secret, nor without its engines named."""
@@ -88,6 +152,10 @@ class Settings(BaseSettings):
             problems.append("DATABASE_URL is not set (postgresql://user:password@host/database)")
         if not self.redis_url:
             problems.append("REDIS_URL is not set (redis://host:6379/0)")
+        if any(urlsplit(provider.issuer).scheme != "https" for provider in self.oidc):
+            problems.append("every issuer in SCAICMS_OIDC must begin with https://")
+        if any(provider.redirect_uri is None for provider in self.oidc) and self.public_url is None:
+            problems.append("SCAICMS_OIDC needs SCAICMS_PUBLIC_URL, where providers send people back")
         if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
             problems.append("SCAICMS_PUBLIC_URL must begin with http:// or https://")
         if problems:

@@ -1,4 +1,4 @@
-"""What a process holds open: database, read pool, Redis, file storage, notices."""
+"""What a process holds open: database, read pool, Redis, file storage, mail, notices."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,9 @@ from arq.connections import ArqRedis
 
 from scaicms.infra import db
 from scaicms.infra.db.notices import Notices
+from scaicms.infra.http import HttpClient
 from scaicms.infra.jobs import doorbell
+from scaicms.infra.mail import Mailer, open_mailer
 from scaicms.infra.redis import open_redis
 from scaicms.infra.storage import Storage, open_storage
 from scaicms.settings import Settings
@@ -23,6 +25,8 @@ class Resources:
     redis: ArqRedis
     reads: db.ReadPool
     storage: Storage
+    mailer: Mailer
+    http: HttpClient
     notices: Notices
 
 
@@ -40,7 +44,9 @@ async def open_resources(
         await notices.start()
         doorbell.install(doorbell.Doorbell(redis))
         try:
-            yield Resources(settings, redis, reads, open_storage(settings), notices)
+            yield Resources(
+                settings, redis, reads, open_storage(settings), open_mailer(settings), HttpClient(), notices
+            )
         finally:
             doorbell.install(None)
             await notices.stop()

@@ -61,7 +61,7 @@ BACKWARD = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0003_fleet")]
+    dependencies = [("scaicms", "0004_identity")]
 
     operations = [
         ops.CreateModel(

@@ -15,7 +15,11 @@ DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
     "api_keys": {"limits", "usage"},
-    "auth": {"authenticator", "limits", "tokens"},
+    "auth": {
+        "account", "authenticator", "limits", "notices", "oidc", "oidc_provider", "oidc_roles", "oidc_routes",
+        "pages", "replies", "reset_routes", "resets", "second_factor", "sessions", "tokens", "totp",
+        "totp_routes",
+    },
     "content": {
         "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",
@@ -24,6 +28,7 @@ OWN_FILES = {
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},
+    "users": {"invitation_routes", "invitations"},
 }  # fmt: skip
 COMMON_FILES = DOORS | {
     "__init__",

@@ -1,4 +1,4 @@
-"""Sessions as stored."""
+"""Sessions, and what else proves who somebody is, as stored."""
 
 from tortoise import fields
 from tortoise.models import Model
@@ -30,3 +30,56 @@ class RefreshTokenRow(Model):
 
     class Meta:
         table = "refresh_tokens"
+
+
+class PasswordResetRow(Model):
+    """A wish for a new password. Written for any address; the job that mails it finds out whose it is."""
+
+    id = fields.UUIDField(primary_key=True)
+    email = fields.CharField(max_length=320)
+    user_id = fields.UUIDField(null=True, db_index=True)
+    digest = fields.CharField(max_length=64, null=True, unique=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField(null=True)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "password_resets"
+
+
+class TotpRow(Model):
+    """A second factor (RFC 6238). `last_step` is the newest 30-second step whose code was used."""
+
+    user_id = fields.UUIDField(primary_key=True)
+    sealed_secret = fields.BinaryField()
+    last_step = fields.BigIntField(default=0)
+    created_at = fields.DatetimeField()
+    confirmed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "totp"
+
+
+class RecoveryCodeRow(Model):
+    """A code on paper, instead of one from the telephone; good once."""
+
+    digest = fields.CharField(max_length=64, primary_key=True)
+    user_id = fields.UUIDField(db_index=True)
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "recovery_codes"
+
+
+class IdentityRow(Model):
+    """Somebody as an OpenID provider knows them: `subject` is unique at its issuer and never given to another."""
+
+    id = fields.UUIDField(primary_key=True)
+    issuer = fields.CharField(max_length=300)
+    subject = fields.CharField(max_length=255)
+    user_id = fields.UUIDField(db_index=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "identities"
+        unique_together = (("issuer", "subject"),)

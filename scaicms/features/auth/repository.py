@@ -1,8 +1,10 @@
 """Every query on sessions."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from scaicms.features.auth.models import RefreshTokenRow, SessionRow
+from scaicms.features.auth.models import IdentityRow, PasswordResetRow, RefreshTokenRow, SessionRow, TotpRow
+from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
 
@@ -37,6 +39,131 @@ async def revoke_others(user_id: UUID, keep: UUID | None) -> None:
     )
 
 
-async def touch(session_id: UUID, user_id: UUID) -> None:
-    await db.execute("UPDATE sessions SET last_used_at = now() WHERE id = $1", session_id)
+# A session outlives its last refresh token by a day, so that one who comes late is told apart from a stranger.
+_PRUNE = {
+    "refresh_tokens": """DELETE FROM refresh_tokens r USING sessions s
+                         WHERE s.id = r.session_id AND s.expires_at < now() - interval '1 day'""",
+    "sessions": "DELETE FROM sessions WHERE expires_at < now() - interval '1 day'",
+    "password_resets": """DELETE FROM password_resets WHERE created_at < now() - interval '1 day'
+                          AND (expires_at IS NULL OR expires_at < now() OR used_at IS NOT NULL)""",
+    "invitations": "DELETE FROM invitations WHERE accepted_at < now() - interval '1 day'",
+    "totp": "DELETE FROM totp WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'",
+}
+
+
+async def prune() -> dict[str, int]:
+    """Delete what has expired; rows of each table."""
+    return {table: await db.execute(sql) for table, sql in _PRUNE.items()}
+
+
+async def touch(session_id: UUID, user_id: UUID, seconds: int) -> None:
+    """The session was used: its newest refresh token is good for so many seconds from now."""
+    await db.execute(
+        "UPDATE sessions SET last_used_at = now(), expires_at = now() + $2 * interval '1 second' WHERE id = $1",
+        session_id,
+        seconds,
+    )
     await db.execute("UPDATE users SET last_login_at = now() WHERE id = $1", user_id)
+
+
+async def lock_user(user_id: UUID) -> UserRow | None:
+    """The user as committed; until this transaction ends nobody changes their password or suspends them."""
+    return await UserRow.filter(id=user_id).select_for_update().first()
+
+
+async def store_password(user_id: UUID, password_hash: str) -> None:
+    await db.execute("UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1", user_id, password_hash)
+
+
+async def store_rehash(user_id: UUID, password_hash: str) -> None:
+    """The same password under today's parameters: nothing that anybody sees has changed."""
+    await db.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)
+
+
+async def find_reset(reset_id: UUID, *, lock: bool = False) -> PasswordResetRow | None:
+    query = PasswordResetRow.filter(id=reset_id)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def usable_reset(digest: str) -> PasswordResetRow | None:
+    """The reset whose token has this digest, unless it was used or has expired."""
+    row = await db.fetchrow(
+        "SELECT id FROM password_resets WHERE digest = $1 AND used_at IS NULL AND expires_at > now()", digest
+    )
+    return await find_reset(row["id"]) if row is not None else None
+
+
+async def open_reset(reset_id: UUID, user_id: UUID, digest: str, seconds: int) -> None:
+    await db.execute(
+        """UPDATE password_resets SET user_id = $2, digest = $3, expires_at = now() + $4 * interval '1 second'
+           WHERE id = $1""",
+        reset_id,
+        user_id,
+        digest,
+        seconds,
+    )
+
+
+async def drop_reset(reset_id: UUID) -> None:
+    await db.execute("DELETE FROM password_resets WHERE id = $1", reset_id)
+
+
+async def use_resets(user_id: UUID) -> None:
+    """None that was mailed to this user is good any longer."""
+    await db.execute("UPDATE password_resets SET used_at = now() WHERE user_id = $1 AND used_at IS NULL", user_id)
+
+
+async def find_totp(user_id: UUID) -> TotpRow | None:
+    return await TotpRow.filter(user_id=user_id).first()
+
+
+async def confirmed_totp(user_id: UUID) -> TotpRow | None:
+    """The second factor, if it is on."""
+    return await TotpRow.filter(user_id=user_id, confirmed_at__isnull=False).first()
+
+
+async def begin_totp(user_id: UUID, sealed_secret: bytes) -> None:
+    await db.execute(
+        """INSERT INTO totp (user_id, sealed_secret, last_step, created_at) VALUES ($1, $2, 0, now())
+           ON CONFLICT (user_id) DO UPDATE SET sealed_secret = excluded.sealed_secret, created_at = now()""",
+        user_id,
+        sealed_secret,
+    )
+
+
+async def confirm_totp(user_id: UUID, step: int, recovery_digests: Sequence[str]) -> None:
+    await db.execute("UPDATE totp SET confirmed_at = now(), last_step = $2 WHERE user_id = $1", user_id, step)
+    await db.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+    await db.execute(
+        "INSERT INTO recovery_codes (digest, user_id) SELECT unnest($2::text[]), $1", user_id, list(recovery_digests)
+    )
+
+
+async def remove_totp(user_id: UUID) -> bool:
+    """False when there was none that is on."""
+    await db.execute("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
+    return await db.execute("DELETE FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL", user_id) == 1
+
+
+async def use_step(user_id: UUID, step: int) -> bool:
+    """Take a step's code; False when it or a newer one was taken before."""
+    return await db.execute("UPDATE totp SET last_step = $2 WHERE user_id = $1 AND last_step < $2", user_id, step) == 1
+
+
+async def use_recovery_code(user_id: UUID, digest: str) -> bool:
+    """Take a recovery code; False when it is none or was taken before."""
+    taken = await db.execute(
+        "UPDATE recovery_codes SET used_at = now() WHERE digest = $2 AND user_id = $1 AND used_at IS NULL",
+        user_id,
+        digest,
+    )
+    return taken == 1
+
+
+async def lock_identity(issuer: str, subject: str) -> None:
+    """One login of somebody at a time, so that a first one makes one account."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"identity {issuer} {subject}")
+
+
+async def find_identity(issuer: str, subject: str) -> IdentityRow | None:
+    return await IdentityRow.filter(issuer=issuer, subject=subject).first()

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from scaicms.features.auth.replies import NO_STORE, token_reply
 from scaicms.features.auth.schemas import (
     ChangePassword,
     EffectivePermissions,
@@ -14,7 +15,7 @@ from scaicms.features.auth.schemas import (
     TokenPair,
     UpdateProfile,
 )
-from scaicms.features.auth.service import AuthService, Entered
+from scaicms.features.auth.service import AuthService
 from scaicms.features.users.schemas import UserOut
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
@@ -23,18 +24,6 @@ from scaicms.web.replies import no_content, reply
 routes = Routes("auth", "/auth")
 
 ONESELF = "about the caller alone"
-NO_STORE = {"Cache-Control": "no-store"}
-
-
-def _pair(entered: Entered) -> web.Response:
-    pair = TokenPair(
-        access_token=entered.access_token,
-        refresh_token=entered.refresh_token,
-        expires_in=entered.expires_in,
-        refresh_expires_in=entered.refresh_expires_in,
-        user=UserOut.model_validate(entered.user),
-    )
-    return reply(pair, headers=NO_STORE)
 
 
 @routes.post(
@@ -42,6 +31,7 @@ def _pair(entered: Entered) -> web.Response:
     repeatable=False,
     public="this is how a caller becomes known",
     summary="Log in",
+    description="With two-factor login on, 401 `otp_required` asks for `otp`; each code works once.",
     body=Login,
     body_example={"email": "ada@example.com", "password": "correct horse battery"},
     response=TokenPair,
@@ -50,10 +40,11 @@ def _pair(entered: Entered) -> web.Response:
 async def login(call: Call) -> web.StreamResponse:
     body = await call.body(Login)
     request = call.request
+    agent = request.headers.get("User-Agent", "")
     entered = await call.get(AuthService).login(
-        body.email, body.password, ip=call.address, user_agent=request.headers.get("User-Agent", "")
+        body.email, body.password, otp=body.otp, ip=call.address, user_agent=agent
     )
-    return _pair(entered)
+    return token_reply(entered)
 
 
 @routes.post(
@@ -68,7 +59,7 @@ async def login(call: Call) -> web.StreamResponse:
 )
 async def refresh(call: Call) -> web.StreamResponse:
     body = await call.body(Refresh)
-    return _pair(await call.get(AuthService).refresh(body.refresh_token))
+    return token_reply(await call.get(AuthService).refresh(body.refresh_token))
 
 
 @routes.post("/logout", authenticated=ONESELF, summary="Log out, at once", status=204)
@@ -88,6 +79,7 @@ async def _profile(call: Call) -> web.Response:
             everywhere=sorted(grants.everywhere),
             by_site={site_id: sorted(held) for site_id, held in grants.by_site.items()},
         ),
+        totp_enabled=await service.has_second_factor(call.principal),
     )
     return reply(profile, headers=NO_STORE)
 
@@ -125,8 +117,10 @@ async def change_password(call: Call) -> web.StreamResponse:
 
 @routes.get("/sessions", authenticated=ONESELF, summary="List one's sessions", response=SessionList)
 async def list_sessions(call: Call) -> web.StreamResponse:
-    rows = await call.get(AuthService).sessions(call.principal)
-    return reply(SessionList(items=[SessionOut.model_validate(row) for row in rows], total=len(rows)))
+    rows = await call.get(AuthService).list_sessions(call.principal)
+    current = call.principal.session_id
+    items = [SessionOut.model_validate(row).model_copy(update={"current": row.id == current}) for row in rows]
+    return reply(SessionList(items=items, total=len(rows)))
 
 
 @routes.delete("/sessions/{id}", authenticated=ONESELF, summary="End one of one's sessions", errors=(404,))

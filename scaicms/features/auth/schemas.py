@@ -1,17 +1,21 @@
 """Logging in, and oneself, in and out."""
 
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from scaicms.features.users.schemas import Name, Password, UserOut
-from scaicms.kit.schemas import Body
+from scaicms.kit.schemas import Body, Query
 
 
 class Login(Body):
     email: str = Field(max_length=320)
     password: str = Field(max_length=1024)
+    otp: str | None = Field(
+        default=None, max_length=64, description="A code from the authenticator or a recovery code, if one is needed."
+    )
 
 
 class Refresh(Body):
@@ -42,6 +46,7 @@ class EffectivePermissions(BaseModel):
 class Profile(UserOut):
     roles: list[RoleAtSite]
     permissions: EffectivePermissions
+    totp_enabled: bool
 
 
 class UpdateProfile(Body):
@@ -53,6 +58,61 @@ class ChangePassword(Body):
     new_password: Password
 
 
+class RequestReset(Body):
+    email: str = Field(max_length=320)
+
+
+class ResetAccepted(BaseModel):
+    """Says nothing about the account."""
+
+    status: Literal["accepted"] = "accepted"
+
+
+class ConfirmReset(Body):
+    token: str = Field(max_length=200, description="From the link in the mail.")
+    password: Password
+
+
+class TotpSecret(BaseModel):
+    """`secret` is base32; `uri` (`otpauth://…`) is the same for a QR code."""
+
+    secret: str
+    uri: str
+
+
+class ConfirmTotp(Body):
+    otp: str = Field(max_length=64, description="A code from the authenticator.")
+
+
+class RecoveryCodes(BaseModel):
+    recovery_codes: list[str]
+
+
+class DisableTotp(Body):
+    password: str = Field(max_length=1024)
+
+
+class OidcProviderOut(BaseModel):
+    key: str
+    name: str
+
+
+class OidcProviderList(BaseModel):
+    items: list[OidcProviderOut]
+    total: int
+
+
+class OidcCallback(Query):
+    """What providers send people back with; they add parameters of their own, which mean nothing here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    code: str | None = Field(default=None, max_length=2048, description="The authorization code.")
+    state: str | None = Field(default=None, max_length=200, description="As the login began.")
+    iss: str | None = Field(default=None, max_length=300, description="The issuer (RFC 9207).")
+    error: str | None = Field(default=None, max_length=200, description="Why there is no code.")
+
+
 class SessionOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
@@ -62,6 +122,7 @@ class SessionOut(BaseModel):
     expires_at: datetime
     ip: str
     user_agent: str
+    current: bool = Field(default=False, description="Whether it is the one that asks.")
 
 
 class SessionList(BaseModel):

@@ -1,6 +1,6 @@
 """What can be wrong with a user."""
 
-from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from scaicms.kit.errors import ConflictError, FieldError, ForbiddenError, InvalidError, NotFoundError
 
 
 class UserNotFoundError(NotFoundError):
@@ -16,3 +16,11 @@ class StrongerUserError(ForbiddenError):
         "stronger_user",
         "This user may do things that you may not; only an equal can change them.",
     )
+
+
+class BadInvitationError(InvalidError):
+    """The same for one that never was, is accepted, expired, or withdrawn."""
+
+    def __init__(self) -> None:
+        message = "This invitation is not valid any more; ask for a new one."
+        super().__init__(message, code="invalid_token", errors=[FieldError("/token", "invalid_token", message)])

@@ -20,4 +20,12 @@ class UserDeleted(Event):
     type: ClassVar[str] = "user.deleted"
 
 
-ALL = (UserCreated, UserUpdated, UserDeleted)
+class UserInvited(Event):
+    type: ClassVar[str] = "user.invited"
+
+
+class InvitationAccepted(Event):
+    type: ClassVar[str] = "user.invitation_accepted"
+
+
+ALL = (UserCreated, UserUpdated, UserDeleted, UserInvited, InvitationAccepted)

@@ -2,13 +2,19 @@
 
 from scaicms.features.users import events, permissions
 from scaicms.features.users.authority import user
+from scaicms.features.users.tasks import TASKS
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="users",
     models="scaicms.features.users.models",
-    routes=("scaicms.features.users.routes:routes",),
+    routes=(
+        "scaicms.features.users.invitation_routes:routes",
+        "scaicms.features.users.routes:routes",
+        "scaicms.features.users.invitation_routes:accept_routes",
+    ),
     events=events.ALL,
+    tasks=TASKS,
     permissions=permissions.ALL,
     subjects={"user": user},
 )

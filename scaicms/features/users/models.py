@@ -18,3 +18,17 @@ class UserRow(Model):
 
     class Meta:
         table = "users"
+
+
+class InvitationRow(Model):
+    """An account that waits for its owner: inactive, with its roles, until somebody proves to read its mail."""
+
+    id = fields.UUIDField(primary_key=True)
+    user_id = fields.UUIDField(unique=True)
+    digest = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+    accepted_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "invitations"

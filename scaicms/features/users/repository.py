@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from scaicms.features.users.models import UserRow
+from scaicms.features.users.models import InvitationRow, UserRow
 from scaicms.features.users.schemas import ListUsers, UserGroup, UserRole
 from scaicms.infra import db
 
@@ -73,3 +73,30 @@ async def remove(user: UserRow) -> None:
     ):
         await db.execute(sql, user.id)
     await user.delete()
+
+
+async def is_invited(user_id: UUID) -> bool:
+    """Whether the account waits for its owner to accept, in time or too late."""
+    return await InvitationRow.filter(user_id=user_id, accepted_at__isnull=True).exists()
+
+
+async def find_invitation(invitation_id: UUID) -> InvitationRow | None:
+    return await InvitationRow.filter(id=invitation_id).first()
+
+
+async def usable_invitation(digest: str) -> InvitationRow | None:
+    """The invitation whose token has this digest, unless it was accepted or has expired."""
+    row = await db.fetchrow(
+        "SELECT id FROM invitations WHERE digest = $1 AND accepted_at IS NULL AND expires_at > now()", digest
+    )
+    return await find_invitation(row["id"]) if row is not None else None
+
+
+async def replace_invitation(row: InvitationRow) -> None:
+    """The newest invitation of a user is the only one."""
+    await InvitationRow.filter(user_id=row.user_id).delete()
+    await row.save(force_create=True)
+
+
+async def accept_invitation(invitation_id: UUID) -> None:
+    await db.execute("UPDATE invitations SET accepted_at = now() WHERE id = $1", invitation_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from scaicms.features.roles.schemas import Assignment, AssignmentOut
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
 from scaicms.kit.schemas import Body, PageQuery
@@ -74,3 +75,26 @@ class ListUsers(PageQuery):
         default=None, max_length=63, description="Key or id of a role that they have, in person or through a group."
     )
     group: str | None = Field(default=None, max_length=63, description="Key or id of a group that they are in.")
+
+
+class Invite(Body):
+    email: Email
+    name: Name | None = Field(default=None, description="As the invitation greets them; they choose their own.")
+    roles: list[Assignment] = Field(default=[], max_length=200)
+
+
+class InvitationOut(BaseModel):
+    """An invitation that a worker mails; the account is inactive until it is accepted."""
+
+    id: UUID
+    user_id: UUID
+    email: str
+    roles: list[AssignmentOut]
+    expires_at: datetime
+    job_id: UUID
+
+
+class AcceptInvitation(Body):
+    token: str = Field(max_length=200, description="From the link in the mail.")
+    name: Name
+    password: Password

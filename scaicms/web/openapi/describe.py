@@ -29,6 +29,7 @@ _PATH_DESCRIPTIONS = {
     "type": "Key of the content type.",
     "slug": "Slug of the item.",
     "queue": "Name of the queue.",
+    "provider": "Key of the login provider.",
 }
 
 
@@ -143,7 +144,7 @@ def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
     headers = ["RequestID"]
     if operation.conditional and operation.method != "DELETE":
         headers.append("ETag")
-    if operation.status in (201, 202):
+    if operation.status in (201, 202, 302):
         headers.append("Location")
     names = {"RequestID": "X-Request-ID"}
     success: dict[str, Any] = {
@@ -153,7 +154,7 @@ def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
     model: type[BaseModel] | None = operation.response
     if model is not None:
         success["content"] = {operation.media_type: {"schema": plugin.reference(model, "serialization")}}
-    elif operation.status not in (204, 304):
+    elif operation.status not in (204, 302, 304):
         success["content"] = {operation.media_type: {"schema": {"type": "object"}}}
     return success
 
