@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-SHORT_MINUTES = 0.75
+SHORT_MINUTES = 0.5
 SEEDS = "1"
 # Start, settling and judging beside the faults themselves.
 REST_SECONDS = 600

@@ -12,7 +12,7 @@ from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
 from scaicms.settings import get_settings
 from scaicms.worker import work
-from tests.chaos.work import tasks
+from tests.chaos.work import PERIODIC, tasks
 
 ADDRESS_SPACE = 1536 * 1024 * 1024
 
@@ -22,8 +22,10 @@ def main() -> None:
     keep_small()
     settings = get_settings()
     configure_logs(settings)
-    product, added = registry.tasks, tasks(novel=os.environ.get("CHAOS_NOVEL") == "1")
-    registry.tasks = lambda: [*product(), *added]
+    known, schedules = registry.tasks, registry.periodic
+    added = tasks(novel=os.environ.get("CHAOS_NOVEL") == "1")
+    registry.tasks = lambda: [*known(), *added]
+    registry.periodic = lambda: [*schedules(), PERIODIC]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(settings, list(QUEUES)))
 

@@ -10,6 +10,7 @@ from asyncpg import Record as Row
 
 from tests.chaos.client import Client, Seen
 from tests.chaos.engines import Engines
+from tests.chaos.work import TICK_SECONDS
 from tests.chaos.workload import API, WORD, Item, Record
 
 # How a job may end, and with how many effects. None: each of its steps once.
@@ -17,7 +18,9 @@ OUTCOMES: dict[str, dict[str, int | None]] = {
     "chaos.effect": {"done": 1},
     "chaos.flaky": {"done": 1},
     "chaos.novel": {"done": 1},
+    "chaos.tick": {"done": 1},
     "chaos.steps": {"done": None},
+    "chaos.stopped": {"done": None},
     "chaos.poison": {"quarantined": 0},
     "chaos.greedy": {"dead": 0, "quarantined": 0},
     "chaos.blocking": {"done": 1, "quarantined": 0},
@@ -41,6 +44,10 @@ SELECT j.id, j.name, j.state, j.payload, j.lost_leases, j.attempts, j.fence, j.l
        array(SELECT step FROM chaos_effects f WHERE f.job_id = j.id ORDER BY step) AS steps,
        (SELECT min(at) FROM chaos_effects f WHERE f.job_id = j.id) AS began
 FROM jobs j
+"""
+TICKS = f"""
+SELECT count(*), 1 + floor(extract(epoch FROM max(created_at) - min(created_at)) / {TICK_SECONDS} + 0.9)
+FROM jobs WHERE name = 'chaos.tick'
 """
 STRAY = "SELECT job_id FROM chaos_effects f WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = f.job_id)"
 
@@ -71,6 +78,9 @@ async def judge(engines: Engines, client: Client, record: Record, seen: Seen) ->
     for row in await engines.fetch(INDEX):
         verdict.lost.append(f"the index and the documents differ: {dict(row)}")
     _judge_jobs(verdict, record, await engines.fetch(JOBS))
+    ticks, periods = (await engines.fetch(TICKS))[0]
+    if not 0 < ticks <= periods:
+        verdict.doubled.append(f"periodic work was promised {ticks} times in {periods} periods")
     for row in await engines.fetch(STRAY):
         verdict.wrong.append(f"an effect of job {row['job_id']}, which is not in the ledger")
     await _judge_delivery(verdict, client, record)
@@ -122,8 +132,8 @@ def _outcome(row: Row, cancelled: bool) -> tuple[str, str]:
     name, state, steps = row["name"], row["state"], list(row["steps"])
     if len(set(steps)) < len(steps):
         return "doubled", "an effect is there more than once"
-    if name == "chaos.stopped":
-        return ("", "") if state == ("cancelled" if cancelled else state) != "pending" else ("wrong", "was not stopped")
+    if cancelled:
+        return ("", "") if state == "cancelled" else ("wrong", "was to be cancelled")
     outcomes = OUTCOMES.get(name, {"done": 0})
     if state not in outcomes:
         return ("lost" if "done" in outcomes else "wrong"), f"ended as {state}"

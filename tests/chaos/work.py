@@ -4,16 +4,18 @@ import asyncio
 import os
 import random
 import time
+from datetime import timedelta
 
 from scaicms.infra import db
 from scaicms.infra.jobs import Job, JobPayload, RunningJob, TransientJobError
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import Periodic, Task
 
 # Nothing here is unique, so that a doubled effect shows as a second row.
 TABLE = """
 CREATE TABLE IF NOT EXISTS chaos_effects (
     job_id uuid NOT NULL, step int NOT NULL, pid int NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
 """
+TICK_SECONDS = 2
 BLOCKED_SECONDS = 20.0  # longer than a lease
 TROUBLE = 0.4
 
@@ -34,6 +36,7 @@ STOPPED = Job("chaos.stopped", "media", Work, max_attempts=20, atomic=False)
 POISON = Job("chaos.poison", "webhooks", Work)
 GREEDY = Job("chaos.greedy", "webhooks", Work, max_attempts=2)
 BLOCKING = Job("chaos.blocking", "ai", Work)
+TICK = Job("chaos.tick", "default", Work, max_attempts=20)
 JOBS = {job.name: job for job in (EFFECT, STEPS, FLAKY, NOVEL, STOPPED, POISON, GREEDY, BLOCKING)}
 
 
@@ -83,6 +86,7 @@ def tasks(*, novel: bool) -> list[Task]:
     """What a worker of this fleet can do; an old one does not know the newest job."""
     known = [
         Task(EFFECT, one_effect),
+        Task(TICK, one_effect),
         Task(STEPS, effect_by_step),
         Task(STOPPED, effect_by_step),
         Task(FLAKY, now_and_then),
@@ -91,3 +95,6 @@ def tasks(*, novel: bool) -> list[Task]:
         Task(BLOCKING, block),
     ]
     return [*known, Task(NOVEL, one_effect)] if novel else known
+
+
+PERIODIC = Periodic(TICK, Work(), timedelta(seconds=TICK_SECONDS))
