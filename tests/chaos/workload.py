@@ -168,6 +168,7 @@ class Promiser:
     async def _cancel_one(self) -> None:
         [job] = await self.promise([{"name": "chaos.stopped", "steps": 60, "seconds": 0.5}])
         await asyncio.sleep(self._rng.uniform(0, 3))
-        answer = await self.client.ask("POST", f"{API}/search/jobs/{job}/cancel", headers={"X-Site-ID": "one"})
+        headers = {"X-Site-ID": "one", "Idempotency-Key": str(uuid4())}
+        answer = await self.client.ask("POST", f"{API}/search/jobs/{job}/cancel", headers=headers)
         if answer.status < 300:
             self._record.cancelled.add(job)
