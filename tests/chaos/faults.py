@@ -138,10 +138,20 @@ class Faults:
     async def _fail_web(self, fault: Fault) -> None:
         self._web(fault).arm(fault.name)
 
+    async def _busy(self) -> None:
+        """Give every worker something that lasts until the fault comes, and past it."""
+        effects = [{"name": "chaos.effect", "seconds": 1 + number / 4} for number in range(6)]
+        await self._promiser.promise(
+            [*effects, *({"name": "chaos.steps", "steps": 8, "seconds": 0.3} for _ in range(6))]
+        )
+        await asyncio.sleep(0.3)
+
     async def _kill_worker(self, fault: Fault) -> None:
+        await self._busy()
         self._worker(fault).send(signal.SIGKILL)
 
     async def _stop_worker(self, fault: Fault) -> None:
+        await self._busy()
         worker = self._worker(fault)
         # The old release is replaced by the new one in the middle of the run.
         worker.env["CHAOS_NOVEL"] = "1"
@@ -149,10 +159,11 @@ class Faults:
 
     async def _pause_worker(self, fault: Fault) -> None:
         worker = self._worker(fault)
-        pid = worker.pid
         if worker.paused or not worker.is_alive:
             return
         worker.paused = True
+        await self._busy()
+        pid = worker.pid
         worker.send(signal.SIGSTOP)
         await asyncio.sleep(self._between(fault, LEASE_SECONDS + 2, LEASE_SECONDS + 7))
         if worker.is_alive and worker.pid == pid:
