@@ -7,13 +7,12 @@ Only this entry point knows them: the product has no hooks.
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
 
 import uvloop
 from aiohttp import web
+from tortoise.backends.asyncpg.client import TransactionWrapper
 
 from scaicms.app import create_app
 from scaicms.infra import db
@@ -29,7 +28,6 @@ from tests.chaos.fleet_points import BEFORE_COMMIT, BEFORE_DOORBELL, BEFORE_RESP
 from tests.chaos.work import JOBS, Work
 
 _file = Path(os.environ["CHAOS_FAILPOINT"])
-_depth: ContextVar[int] = ContextVar("chaos_depth", default=0)
 
 
 def reach(point: str) -> None:
@@ -40,21 +38,16 @@ def reach(point: str) -> None:
 
 
 def watch_transactions() -> None:
-    begin = connection.in_transaction
+    commit = TransactionWrapper.commit
 
-    @contextlib.asynccontextmanager
-    async def watched() -> AsyncIterator[None]:
-        token = _depth.set(_depth.get() + 1)
-        try:
-            async with begin():
-                yield
-                # Only a change that promises work: the others commit as well, but there is nothing to lose after them.
-                if _depth.get() == 1 and connection._pending.get():
-                    reach(BEFORE_COMMIT)
-        finally:
-            _depth.reset(token)
+    async def watched(self):
+        # Only a change that promises work: the others commit as well, but there is nothing to lose after them.
+        outermost = not isinstance(self._parent, TransactionWrapper)
+        if outermost and connection._pending.get():
+            reach(BEFORE_COMMIT)
+        return await commit(self)
 
-    connection.in_transaction = watched
+    TransactionWrapper.commit = watched
 
 
 def watch_doorbell() -> None:
