@@ -165,7 +165,7 @@ class Faults:
         await self._busy()
         pid = worker.pid
         worker.send(signal.SIGSTOP)
-        await asyncio.sleep(self._between(fault, LEASE_SECONDS + 2, LEASE_SECONDS + 7))
+        await asyncio.sleep(self._between(fault, LEASE_SECONDS + 6, LEASE_SECONDS + 12))
         if worker.is_alive and worker.pid == pid:
             worker.send(signal.SIGCONT)
             worker.paused = False

@@ -141,6 +141,7 @@ async def run(home: Path, *, seed: int, minutes: float, webs: int = 2, workers: 
         verdict.wrong += [*stuck, *orphans]
         figures = _figures(ground, record, faults, verdict)
         figures |= {"seed": seed, "minutes": minutes, "set_aside_and_replayed": aside}
+        (home / "timeline.txt").write_text(str(ground.timeline))
         (home / "acknowledged.jsonl").write_text("\n".join(json.dumps(line) for line in record.lines))
         return Outcome(seed, verdict, figures, ground.timeline)
 
