@@ -11,12 +11,13 @@ import aiohttp
 import asyncpg
 
 from tests.chaos.engines import Engines
-from tests.chaos.fleet import Fleet, Process
+from tests.chaos.fleet import CONCURRENCY, Fleet, Process
 from tests.chaos.fleet_points import BEFORE_COMMIT, BEFORE_DOORBELL, BEFORE_RESPONSE
 from tests.chaos.timeline import Timeline
 from tests.chaos.workload import Promiser
 
 LEASE_SECONDS = 15.0
+HELD = "SELECT count(*) FROM jobs WHERE state = 'pending' AND lease_until > now() AND right(worker, length($1)) = $1"
 # What takes a minute to end (three leases) belongs into runs of minutes, and not into their last one.
 SLOW = ("poison", "block_loop")
 
@@ -138,21 +139,26 @@ class Faults:
     async def _fail_web(self, fault: Fault) -> None:
         self._web(fault).arm(fault.name)
 
-    async def _busy(self) -> None:
-        """Give every worker something that lasts until the fault comes, and past it."""
-        effects = [{"name": "chaos.effect", "seconds": 1 + number / 4} for number in range(6)]
-        await self._promiser.promise(
-            [*effects, *({"name": "chaos.steps", "steps": 8, "seconds": 0.3} for _ in range(6))]
-        )
-        await asyncio.sleep(0.3)
+    async def _busy(self, worker: Process) -> None:
+        """Come back when the worker is in the middle of something, if it gets there within some seconds."""
+        slots = CONCURRENCY * len(self._fleet.workers)
+        effects = [{"name": "chaos.effect", "seconds": 2 + number / slots} for number in range(slots)]
+        steps = [{"name": "chaos.steps", "steps": 8, "seconds": 0.3} for _ in range(slots)]
+        await self._promiser.promise([*effects, *steps])
+        with contextlib.suppress(asyncpg.PostgresError, OSError):
+            for _ in range(50):
+                if await self._engines.fetchval(HELD, f":{worker.pid}"):
+                    break
+                await asyncio.sleep(0.1)
 
     async def _kill_worker(self, fault: Fault) -> None:
-        await self._busy()
-        self._worker(fault).send(signal.SIGKILL)
+        worker = self._worker(fault)
+        await self._busy(worker)
+        worker.send(signal.SIGKILL)
 
     async def _stop_worker(self, fault: Fault) -> None:
-        await self._busy()
         worker = self._worker(fault)
+        await self._busy(worker)
         # The old release is replaced by the new one in the middle of the run.
         worker.env["CHAOS_NOVEL"] = "1"
         worker.send(signal.SIGTERM)
@@ -162,7 +168,7 @@ class Faults:
         if worker.paused or not worker.is_alive:
             return
         worker.paused = True
-        await self._busy()
+        await self._busy(worker)
         pid = worker.pid
         worker.send(signal.SIGSTOP)
         await asyncio.sleep(self._between(fault, LEASE_SECONDS + 6, LEASE_SECONDS + 12))

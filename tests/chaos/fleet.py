@@ -18,6 +18,7 @@ from tests.chaos.timeline import Timeline
 ROOT = Path(__file__).parents[2]
 AGAIN_SECONDS = 0.5
 READY_SECONDS = 60.0
+CONCURRENCY = 5
 SECRET = "a secret that is long enough for chaos"
 
 
@@ -80,7 +81,7 @@ class Fleet:
             env = {"SCAICMS_PORT": str(_free_port())}
             self.webs.append(self._process(f"web-{number}", "tests.chaos.fleet_web", env))
         for number in range(workers):
-            env = {"CHAOS_NOVEL": "1" if novel else "0"}
+            env = {"CHAOS_NOVEL": "1" if novel else "0", "SCAICMS_DB_POOL_SIZE": "12"}
             self.workers.append(self._process(f"worker-{number}", "tests.chaos.fleet_worker", env))
         for process in (*self.webs, *self.workers):
             await process.spawn(self._guardian)
@@ -96,7 +97,7 @@ class Fleet:
             "SCAICMS_ACCESS_TOKEN_SECONDS": "86400",
             "SCAICMS_DB_POOL_SIZE": "6",
             "SCAICMS_READ_POOL_SIZE": "4",
-            "SCAICMS_WORKER_CONCURRENCY": "5",
+            "SCAICMS_WORKER_CONCURRENCY": str(CONCURRENCY),
             "SCAICMS_DRAIN_SECONDS": "3",
             "CHAOS_FAILPOINT": str(self._home / f"{name}.failpoint"),
         }

@@ -14,7 +14,7 @@ from scaicms.settings import get_settings
 from scaicms.worker import work
 from tests.chaos.work import PERIODIC, tasks
 
-ADDRESS_SPACE = 1536 * 1024 * 1024
+ADDRESS_SPACE = 1024 * 1024 * 1024
 
 
 def main() -> None:
