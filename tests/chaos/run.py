@@ -35,7 +35,8 @@ ANSWER_SECONDS = 60.0
 LEASE_SECONDS, ORPHAN_SECONDS = 15.0, 15.0
 SETTLE_SECONDS = 180.0
 
-PENDING = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name <> ALL($1)"
+# Periodic work is promised again and again, and so is never at an end.
+PENDING = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name <> 'chaos.tick'"
 ORPHANS = """
 SELECT id, queue, name, run_at, fence, lost_leases, last_error FROM jobs
 WHERE state = 'pending' AND run_at < now() - $1 * interval '1 second' AND (lease_until IS NULL OR lease_until < now())
@@ -118,11 +119,11 @@ class Ground:
             client.headers["Authorization"] = f"Bearer {self._token}"
         return client
 
-    async def rest(self, *, but: list[str], seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until no job is pending but those of these names."""
+    async def rest(self, seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until no job is pending, but no longer than this."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while await self.engines.fetchval(PENDING, but):
+        while await self.engines.fetchval(PENDING):
             if loop.time() > deadline:
                 self.timeline.note("some jobs are still pending: not waiting any longer")
                 return
@@ -136,7 +137,7 @@ async def run(home: Path, *, seed: int, minutes: float, webs: int = 2, workers: 
         faults, stuck = await _drive(ground, record, seed, minutes * 60)
         orphans = await _settle(ground)
         aside = await _replay(ground, record)
-        await ground.rest(but=[])
+        await ground.rest()
         verdict = await judge(ground.engines, ground.client("judge"), record, ground.seen)
         verdict.wrong += [*stuck, *orphans]
         figures = _figures(ground, record, faults, verdict)
@@ -176,9 +177,9 @@ async def _drive(ground: Ground, record: Record, seed: int, seconds: float) -> t
 
 async def _settle(ground: Ground) -> list[str]:
     """Nothing due lies about 15 s after the last lease of a dead worker has run out."""
-    await ground.rest(but=[], seconds=LEASE_SECONDS + ORPHAN_SECONDS)
+    await ground.rest(LEASE_SECONDS + ORPHAN_SECONDS)
     rows = await ground.engines.fetch(ORPHANS, ORPHAN_SECONDS)
-    await ground.rest(but=[])
+    await ground.rest()
     return [f"an orphan: {dict(row)}" for row in rows]
 
 
