@@ -1,6 +1,7 @@
 """What a transaction that could not begin leaves behind: nothing, neither in its task nor in the pool."""
 
 import asyncio
+import contextlib
 
 import asyncpg
 import pytest
@@ -35,3 +36,27 @@ async def test_the_pool_gets_every_connection_back(services, settings, monkeypat
         await asyncio.create_task(refused(monkeypatch))
     async with asyncio.timeout(5), db.transaction():
         assert await db.fetchval("SELECT 1") == 1
+
+
+async def interrupted(turns):
+    """Interrupt a transaction after so many turns of the loop, then ask something in the same task."""
+
+    async def begin_and_ask():
+        with contextlib.suppress(asyncio.CancelledError):
+            async with db.transaction():
+                await asyncio.sleep(60)
+        return await db.fetchval("SELECT 1")
+
+    task = asyncio.create_task(begin_and_ask())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    return await asyncio.wait_for(task, 5)
+
+
+@pytest.mark.parametrize("turns", range(1, 7))
+async def test_a_transaction_that_is_interrupted_at_its_begin_leaves_nothing_either(services, settings, turns):
+    for _ in range(settings.db_pool_size + 2):
+        assert await interrupted(turns) == 1
+    async with asyncio.timeout(5), db.transaction():
+        assert await db.fetchval("SELECT 2") == 2

@@ -7,6 +7,7 @@ connection tells its subscribers to forget everything, since it may have missed 
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +18,12 @@ import structlog
 
 from scaicms.infra.db.connection import after_commit, execute, in_open_transaction
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.db.silence import cut
 
 CHANNEL = "scaicms"
 RECONNECT_SECONDS = 1.0
-CHECK_SECONDS = 10.0
-ANSWER_SECONDS = 5.0
+CHECK_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 
 Subscriber = Callable[[str | None], None]
 log = structlog.get_logger(__name__)
@@ -53,6 +55,7 @@ class Notices:
         self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._silent_since: float | None = None
         _here.add(self)
 
     def subscribe(self, topic: str, subscriber: Subscriber) -> None:
@@ -80,7 +83,10 @@ class Notices:
 
     async def _listen_once(self) -> None:
         connection = await asyncpg.connect(
-            **parse_dsn(self._dsn), server_settings={"application_name": "scaicms-notices"}
+            **parse_dsn(self._dsn),
+            timeout=ANSWER_SECONDS,
+            command_timeout=ANSWER_SECONDS,
+            server_settings={"application_name": "scaicms-notices"},
         )
         closed = asyncio.Event()
         connection.add_termination_listener(lambda _: closed.set())
@@ -89,19 +95,27 @@ class Notices:
             # What changed between the last connection and this LISTEN was missed.
             self._forget_everything()
             self._ready.set()
+            if self._silent_since is not None:
+                # The server is there, so it was the connection that led nowhere, and the others of its age with it.
+                cut(self._silent_since)
+                self._silent_since = None
             while not closed.is_set():
                 await self._check(connection, closed)
         finally:
             connection.terminate()
 
-    @staticmethod
-    async def _check(connection: Any, closed: asyncio.Event) -> None:
+    async def _check(self, connection: Any, closed: asyncio.Event) -> None:
         """Wait a while, then ask the server for a word: a half-open connection never says that it is dead."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CHECK_SECONDS):
                 await closed.wait()
                 return
-        await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
+        asked = time.monotonic()
+        try:
+            await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
+        except TimeoutError:
+            self._silent_since = asked
+            raise
 
     def _receive(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         topic, _, subject = str(payload).partition(" ")

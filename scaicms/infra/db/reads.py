@@ -7,6 +7,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
+from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, remember
 
 if TYPE_CHECKING:
     ReadPool = asyncpg.Pool[Any]
@@ -23,6 +24,9 @@ async def open_read_pool(dsn: str, *, size: int, statement_timeout: float) -> Re
         min_size=1,
         max_size=size,
         connection_class=StatelessSession,
+        timeout=CONNECT_SECONDS,
+        command_timeout=answer_seconds(statement_timeout),
+        init=remember,
         server_settings={
             "application_name": "scaicms-read",
             "default_transaction_read_only": "on",

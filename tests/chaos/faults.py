@@ -1,0 +1,245 @@
+"""What is done to the fleet and to the engines. The plan comes from the seed; the moments are the machine's."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+import asyncpg
+
+from tests.chaos.engines import Engines
+from tests.chaos.fleet import CONCURRENCY, Fleet, Process
+from tests.chaos.fleet_points import BEFORE_COMMIT, BEFORE_DOORBELL, BEFORE_RESPONSE
+from tests.chaos.timeline import Timeline
+from tests.chaos.workload import Promiser
+
+LEASE_SECONDS = 15.0
+HELD = "SELECT count(*) FROM jobs WHERE state = 'pending' AND lease_until > now() AND right(worker, length($1)) = $1"
+# What takes a minute to end (three leases) belongs into runs of minutes, and not into their last one.
+SLOW = ("poison", "block_loop")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`target` picks a process; `share` (0 to 1) says how long, between the shortest and the longest of its kind."""
+
+    name: str
+    gap: float
+    target: int
+    share: float
+
+
+def plan(seed: int, names: list[str], seconds: float, *, gap: tuple[float, float]) -> list[Fault]:
+    """Every kind in turn, in a new order each time, until the time is used up."""
+    rng, faults, used = random.Random(f"{seed}:{names[0]}"), [], 0.0
+    deck: list[str] = []
+    while used < seconds:
+        if not deck:
+            deck = rng.sample(names, len(names))
+        fault = Fault(deck.pop(), rng.uniform(*gap), rng.randrange(1000), rng.random())
+        if fault.name not in SLOW or used < seconds - 60:
+            faults.append(fault)
+        used += fault.gap
+    return faults
+
+
+class Faults:
+    """Two lanes side by side: one for processes, one for engines."""
+
+    def __init__(
+        self, engines: Engines, fleet: Fleet, promiser: Promiser, timeline: Timeline, *, seed: int, seconds: float
+    ) -> None:
+        self._engines, self._fleet, self._promiser, self._timeline = engines, fleet, promiser, timeline
+        self._long = seconds >= 180
+        self.count = 0
+        self.kinds: dict[str, int] = {}
+        self._processes: dict[str, Callable[[Fault], Awaitable[None]]] = {
+            "kill_web": self._kill_web,
+            BEFORE_COMMIT: self._fail_web,
+            BEFORE_DOORBELL: self._fail_web,
+            BEFORE_RESPONSE: self._fail_web,
+            "stop_web": self._stop_web,
+            "kill_worker": self._kill_worker,
+            "stop_worker": self._stop_worker,
+            "pause_worker": self._pause_worker,
+            "poison": self._poison,
+            "greedy": self._greedy,
+            "block_loop": self._block_loop,
+        }
+        self._outages: dict[str, Callable[[Fault], Awaitable[None]]] = {
+            "flush_valkey": self._flush_valkey,
+            "kill_valkey": self._kill_valkey,
+            "restart_valkey": self._restart_valkey,
+            "freeze_valkey": self._freeze_valkey,
+            "fill_valkey": self._fill_valkey,
+            "silent_valkey": self._silent_valkey,
+            "silent_database": self._silent_database,
+            "kill_postgres": self._kill_postgres,
+            "exhaust_pool": self._exhaust_pool,
+            "deadlock": self._deadlock,
+        }
+        gaps = ((4, 9), (3, 8)) if self._long else ((2, 5), (1, 3))
+        self._lanes = [
+            (self._processes, plan(seed, list(self._processes), seconds, gap=gaps[0]), True),
+            (self._outages, plan(seed, list(self._outages), seconds, gap=gaps[1]), False),
+        ]
+        self._seconds = seconds
+
+    async def run(self) -> None:
+        """Until the time is up and every fault has ended: engines answer, what was paused goes on."""
+        until = asyncio.get_running_loop().time() + self._seconds
+        await asyncio.gather(*(self._lane(kinds, faults, until, apart) for kinds, faults, apart in self._lanes))
+        # A peer's keep-alive would do this in the end.
+        self._engines.database_door.cut()
+        self._engines.valkey_door.cut()
+        for worker in self._fleet.teach():
+            worker.send(signal.SIGTERM)
+
+    async def _lane(
+        self, kinds: dict[str, Callable[[Fault], Awaitable[None]]], faults: list[Fault], until: float, apart: bool
+    ) -> None:
+        """`apart`: the next fault does not wait for the end of the one before."""
+        loop, pending = asyncio.get_running_loop(), []
+        for fault in faults:
+            await asyncio.sleep(fault.gap)
+            if loop.time() > until:
+                break
+            self.count += 1
+            self.kinds[fault.name] = self.kinds.get(fault.name, 0) + 1
+            task = asyncio.create_task(self._inflict(kinds[fault.name], fault))
+            pending.append(task)
+            if not apart:
+                await task
+        await asyncio.gather(*pending)
+
+    async def _inflict(self, action: Callable[[Fault], Awaitable[None]], fault: Fault) -> None:
+        self._timeline.note(f"fault {fault.name}")
+        await action(fault)
+        self._timeline.note(f"end of {fault.name}")
+
+    def _web(self, fault: Fault) -> Process:
+        return self._fleet.webs[fault.target % len(self._fleet.webs)]
+
+    def _worker(self, fault: Fault) -> Process:
+        return self._fleet.workers[fault.target % len(self._fleet.workers)]
+
+    @staticmethod
+    def _between(fault: Fault, shortest: float, longest: float) -> float:
+        return shortest + fault.share * (longest - shortest)
+
+    async def _kill_web(self, fault: Fault) -> None:
+        self._web(fault).send(signal.SIGKILL)
+
+    async def _stop_web(self, fault: Fault) -> None:
+        self._web(fault).send(signal.SIGTERM)
+
+    async def _fail_web(self, fault: Fault) -> None:
+        self._web(fault).arm(fault.name)
+
+    async def _busy(self, worker: Process) -> None:
+        """Come back when the worker is in the middle of something, if it gets there within some seconds."""
+        slots = CONCURRENCY * len(self._fleet.workers)
+        effects = [{"name": "chaos.effect", "seconds": 2 + number / slots} for number in range(slots)]
+        steps = [{"name": "chaos.steps", "steps": 8, "seconds": 0.3} for _ in range(slots)]
+        await self._promiser.promise([*effects, *steps])
+        with contextlib.suppress(asyncpg.PostgresError, OSError):
+            for _ in range(50):
+                if await self._engines.fetchval(HELD, f":{worker.pid}"):
+                    break
+                await asyncio.sleep(0.1)
+
+    async def _kill_worker(self, fault: Fault) -> None:
+        worker = self._worker(fault)
+        await self._busy(worker)
+        worker.send(signal.SIGKILL)
+
+    async def _stop_worker(self, fault: Fault) -> None:
+        worker = self._worker(fault)
+        await self._busy(worker)
+        # The old release is replaced by the new one in the middle of the run.
+        worker.env["CHAOS_NOVEL"] = "1"
+        worker.send(signal.SIGTERM)
+
+    async def _pause_worker(self, fault: Fault) -> None:
+        worker = self._worker(fault)
+        if worker.paused or not worker.is_alive:
+            return
+        worker.paused = True
+        await self._busy(worker)
+        pid = worker.pid
+        worker.send(signal.SIGSTOP)
+        await asyncio.sleep(self._between(fault, LEASE_SECONDS + 6, LEASE_SECONDS + 12))
+        if worker.is_alive and worker.pid == pid:
+            worker.send(signal.SIGCONT)
+            worker.paused = False
+
+    async def _poison(self, fault: Fault) -> None:
+        await self._promiser.promise([{"name": "chaos.poison", "seconds": 0.3}])
+
+    async def _greedy(self, fault: Fault) -> None:
+        await self._promiser.promise([{"name": "chaos.greedy"}])
+
+    async def _block_loop(self, fault: Fault) -> None:
+        await self._promiser.promise([{"name": "chaos.blocking"}])
+
+    async def _flush_valkey(self, fault: Fault) -> None:
+        async with self._engines.cache() as cache:
+            await cache.flushall()
+
+    async def _kill_valkey(self, fault: Fault) -> None:
+        await self._engines.kill(self._engines.valkey)
+
+    async def _restart_valkey(self, fault: Fault) -> None:
+        await self._engines.restart(self._engines.valkey)
+
+    async def _freeze_valkey(self, fault: Fault) -> None:
+        async with self._engines.frozen(self._engines.valkey):
+            await asyncio.sleep(60 if self._long else 6)
+
+    async def _fill_valkey(self, fault: Fault) -> None:
+        async with self._engines.cache() as cache:
+            await cache.config_set("maxmemory", 1)
+            await asyncio.sleep(self._between(fault, 3, 8))
+            await cache.config_set("maxmemory", 0)
+
+    async def _silent_valkey(self, fault: Fault) -> None:
+        door = self._engines.valkey_door
+        self._timeline.note(f"{door.go_silent()} connections to Valkey are half-open")
+        await asyncio.sleep(self._between(fault, 3, 8))
+        door.speak_again()
+
+    async def _silent_database(self, fault: Fault) -> None:
+        door = self._engines.database_door
+        self._timeline.note(f"{door.go_silent()} connections to PostgreSQL are half-open")
+        await asyncio.sleep(self._between(fault, 2, 8))
+        door.speak_again()
+
+    async def _kill_postgres(self, fault: Fault) -> None:
+        await self._engines.kill(self._engines.postgres)
+
+    async def _exhaust_pool(self, fault: Fault) -> None:
+        """More long transactions than a web process has connections."""
+        base, seconds = self._web(fault).base, self._between(fault, 2, 4)
+
+        async def hold(session: aiohttp.ClientSession) -> None:
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.post(f"{base}/chaos/hold", json={"seconds": seconds}) as response:
+                    await response.read()
+
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+            await asyncio.gather(*(hold(session) for _ in range(20)))
+
+    async def _deadlock(self, fault: Fault) -> None:
+        """Locks jobs first and items then, which is the other way round than a publication does."""
+        with contextlib.suppress(asyncpg.PostgresError, OSError):
+            async with self._engines.session() as session, session.transaction():
+                # Let the others be the victims, and wait for nobody who is frozen.
+                await session.execute("SET LOCAL deadlock_timeout = '3s'; SET LOCAL lock_timeout = '4s'")
+                await session.execute("SELECT 1 FROM jobs WHERE state = 'pending' FOR UPDATE")
+                await asyncio.sleep(0.3)
+                await session.execute(
+                    "SELECT 1 FROM items WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 200 FOR UPDATE"
+                )
