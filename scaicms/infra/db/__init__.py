@@ -1,5 +1,6 @@
 """PostgreSQL. Tortoise owns models, migrations and ordinary CRUD; asyncpg is spoken to directly where it counts."""
 
+from scaicms.infra.db.aside import aside, open_aside
 from scaicms.infra.db.connection import (
     OUTAGES,
     after_commit,
@@ -19,6 +20,7 @@ __all__ = [
     "OUTAGES",
     "ReadPool",
     "after_commit",
+    "aside",
     "close_database",
     "execute",
     "executemany",
@@ -26,6 +28,7 @@ __all__ = [
     "fetchrow",
     "fetchval",
     "in_open_transaction",
+    "open_aside",
     "open_database",
     "open_read_pool",
     "transaction",

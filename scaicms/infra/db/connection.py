@@ -5,7 +5,7 @@ connection; outside, each call borrows a connection for itself.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from tortoise.connection import get_connection, get_connections
 from tortoise.exceptions import DBConnectionError
 from tortoise.transactions import in_transaction
 
+from scaicms.infra.db.aside import wanted
 from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
 from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, remember
@@ -163,29 +164,34 @@ def _client() -> AsyncpgDBClient:
     return cast(AsyncpgDBClient, get_connection(CONNECTION))
 
 
+def _acquire() -> AbstractAsyncContextManager[Any]:
+    pool = wanted()
+    return _client().acquire_connection() if pool is None else pool.acquire()
+
+
 async def fetch(sql: str, *arguments: object) -> list[Record]:
-    async with _client().acquire_connection() as connection:
+    async with _acquire() as connection:
         return cast(list[Record], await connection.fetch(sql, *arguments))
 
 
 async def fetchrow(sql: str, *arguments: object) -> Record | None:
-    async with _client().acquire_connection() as connection:
+    async with _acquire() as connection:
         return cast(Record | None, await connection.fetchrow(sql, *arguments))
 
 
 async def fetchval(sql: str, *arguments: object) -> Any:
-    async with _client().acquire_connection() as connection:
+    async with _acquire() as connection:
         return await connection.fetchval(sql, *arguments)
 
 
 async def execute(sql: str, *arguments: object) -> int:
     """Run a statement; the number of rows it touched."""
-    async with _client().acquire_connection() as connection:
+    async with _acquire() as connection:
         status = str(await connection.execute(sql, *arguments))
     count = status.rsplit(" ", 1)[-1]
     return int(count) if count.isdigit() else 0
 
 
 async def executemany(sql: str, rows: Iterable[Sequence[object]]) -> None:
-    async with _client().acquire_connection() as connection:
+    async with _acquire() as connection:
         await connection.executemany(sql, rows)

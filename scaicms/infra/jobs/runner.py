@@ -53,6 +53,10 @@ class Runner:
         self._services = services
         self._turns: dict[str, UUID] = {}
         self.worker = worker
+        self.settings = services.resources.settings
+        # An atomic job holds a connection from beginning to end. Those beyond the pool wait here, under their lease,
+        # and not in the middle of the time that they have.
+        self._connections = asyncio.Semaphore(self.settings.db_pool_size)
         # By id and fence: a job may come back to the process in which an attempt without a lease still goes on.
         self.running: dict[tuple[UUID, int], RunningJob] = {}
         # What a newer web enqueued stays pending for a newer worker.
@@ -61,7 +65,8 @@ class Runner:
 
     async def run(self, job_id: UUID) -> bool:
         """Answer a doorbell. False when the job is not ours to run now (done, leased, deferred, unknown)."""
-        claim = await claims.claim(job_id, worker=self.worker, known=self.known)
+        async with db.aside():
+            claim = await claims.claim(job_id, worker=self.worker, known=self.known)
         if claim is None:
             return False
         await self.run_claimed(claim)
@@ -69,14 +74,15 @@ class Runner:
 
     async def claim_due(self, queue: str, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim]:
         """Take due jobs, going on with the site whose turn it is."""
-        taken = await claims.claim_due(
-            queue,
-            worker=self.worker,
-            known=self.known,
-            limit=limit,
-            after=self._turns.get(queue, NO_SITE),
-            without=without,
-        )
+        async with db.aside():
+            taken = await claims.claim_due(
+                queue,
+                worker=self.worker,
+                known=self.known,
+                limit=limit,
+                after=self._turns.get(queue, NO_SITE),
+                without=without,
+            )
         if taken:
             self._turns[queue] = taken[-1].site_id or NO_SITE
         return taken
@@ -98,7 +104,8 @@ class Runner:
         except asyncio.CancelledError:
             # Told to stop (SIGTERM after the drain): hand the job back, charge nothing.
             with contextlib.suppress(*LEDGER_ERRORS):
-                await asyncio.shield(ledger.release(claim))
+                async with db.aside():
+                    await asyncio.shield(ledger.release(claim))
             raise
         finally:
             del self.running[claim.id, claim.fence]
@@ -114,21 +121,23 @@ class Runner:
     async def _classified(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
         try:
             await self._handle(claim, running)
-        except StaleLeaseError:
-            job_log.warning("job.lease_lost")
-            return "lease_lost"
-        except JobYieldError:
-            await ledger.release(claim)
-            return "yielded"
-        except JobCancelledError:
-            await ledger.mark_cancelled(claim)
-            return "cancelled"
         except Exception as error:  # noqa: BLE001 - the boundary: every failure of a handler is classified and stored
-            return await self._store_failure(claim, error, job_log)
+            async with db.aside():
+                return await self._store(claim, error, job_log)
         return "done"
 
     @staticmethod
-    async def _store_failure(claim: Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
+    async def _store(claim: Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
+        """Write down why a job has not been done; the outcome."""
+        if isinstance(error, StaleLeaseError):
+            job_log.warning("job.lease_lost")
+            return "lease_lost"
+        if isinstance(error, JobYieldError):
+            await ledger.release(claim)
+            return "yielded"
+        if isinstance(error, JobCancelledError):
+            await ledger.mark_cancelled(claim)
+            return "cancelled"
         permanent = is_permanent(error)
         retry_after = error.retry_after if isinstance(error, TransientJobError) else None
         described = f"{type(error).__name__}: {error}"
@@ -143,12 +152,13 @@ class Runner:
         payload = task.job.read(claim.payload, claim.version)
         keeper = asyncio.create_task(self._keep_lease(claim, running), name=f"lease:{claim.id}")
         try:
-            async with asyncio.timeout(task.job.seconds):
-                if task.job.atomic:
-                    async with _interruptible(running), db.transaction():
-                        await task.handler(payload, running)
-                        await self._finish(claim, running)
-                else:
+            if task.job.atomic:
+                time = asyncio.timeout(task.job.seconds)
+                async with self._connections, time, _interruptible(running), db.transaction():
+                    await task.handler(payload, running)
+                    await self._finish(claim, running)
+            else:
+                async with asyncio.timeout(task.job.seconds):
                     await task.handler(payload, running)
                     await self._finish(claim, running)
         except TimeoutError as error:
@@ -166,7 +176,7 @@ class Runner:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 3)
             with contextlib.suppress(*LEDGER_ERRORS):
-                async with asyncio.timeout(LEASE_SECONDS / 3):
+                async with asyncio.timeout(LEASE_SECONDS / 3), db.aside():
                     cancel = await ledger.renew(claim.id, claim.fence)
                 if cancel is None:
                     return

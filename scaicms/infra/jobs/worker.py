@@ -15,6 +15,7 @@ from arq.constants import job_key_prefix
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
+from scaicms.infra import db
 from scaicms.infra.jobs.claims import NO_SITE, Claim
 from scaicms.infra.jobs.declare import QUEUES, Periodic
 from scaicms.infra.jobs.doorbell import RUN_FUNCTION, WAKE_CHANNEL, arq_queue
@@ -31,6 +32,7 @@ OUTAGE_POLL_SECONDS = 0.5
 # A claim takes a millisecond or two; one that takes this long asks a connection that is gone.
 CLAIM_SECONDS = 5.0
 SURPLUS = 500
+LEDGER_CONNECTIONS = 3
 RUNNER = "runner"
 
 log = structlog.get_logger(__name__)
@@ -196,18 +198,22 @@ async def listen(redis: ArqRedis, workers: Mapping[str, LedgerWorker]) -> None:
 async def background(
     runner: Runner, redis: ArqRedis, queues: Sequence[str], periodics: Sequence[Periodic]
 ) -> AsyncIterator[None]:
-    """What every worker process does beside its jobs: sweep and say that it lives."""
+    """What every worker process has beside its jobs: connections for the ledger, the sweeper, the sign of life."""
+    settings = runner.settings
     await declare(periodics)
-    tasks = [
-        asyncio.create_task(sweep_forever(redis, periodics), name="sweeper"),
-        asyncio.create_task(beat_forever(redis, runner, list(queues)), name="heartbeat"),
-    ]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with db.open_aside(
+        settings.database_url, size=LEDGER_CONNECTIONS, statement_timeout=settings.web_statement_timeout
+    ):
+        tasks = [
+            asyncio.create_task(sweep_forever(redis, periodics), name="sweeper"),
+            asyncio.create_task(beat_forever(redis, runner, list(queues)), name="heartbeat"),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def run_workers(
