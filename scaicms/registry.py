@@ -18,7 +18,6 @@ from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
-from scaicms.web.authority import SubjectFinder, TargetFinder
 from scaicms.web.feature import Feature
 
 if TYPE_CHECKING:  # workers do without the web tier
@@ -70,11 +69,11 @@ def permissions() -> list[Permission]:
     return [permission for feature in FEATURES for permission in feature.permissions]
 
 
-def subjects() -> dict[str, SubjectFinder]:
+def subjects() -> dict[str, str]:
     return {kind: finder for feature in FEATURES for kind, finder in feature.subjects.items()}
 
 
-def targets() -> dict[str, TargetFinder]:
+def targets() -> dict[str, str]:
     return {kind: finder for feature in FEATURES for kind, finder in feature.targets.items()}
 
 

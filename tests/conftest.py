@@ -180,8 +180,9 @@ async def articles(site: Api) -> Api:
 
 
 @pytest_asyncio.fixture
-async def user(admin: Api) -> Callable[..., Awaitable[Api]]:
-    """Make somebody with a role (at a site) and act as them."""
+async def user(admin: Api) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
+    """Make somebody with a role (at a site) and act as them. Administrators are none any more afterwards."""
+    administrators = []
 
     async def make(role: str | None = None, *, site: str | None = None) -> Api:
         email = f"{secrets.token_hex(6)}@example.com"
@@ -191,12 +192,16 @@ async def user(admin: Api) -> Callable[..., Awaitable[Api]]:
             site_id = (await admin.get(f"/sites/{site}")).json["id"] if site else None
             given = await admin.put(f"/users/{made.json['id']}/roles", [{"role": role, "site_id": site_id}])
             assert given.status == 200, given.raw
+            if role == "administrator" and site is None:
+                administrators.append(made.json["id"])
         ip = f"10.{secrets.randbelow(250)}.{secrets.randbelow(250)}.{secrets.randbelow(250)}"
         services = admin.client.app[SERVICES]
         entered = await services.get(AuthService).login(email, PASSWORD, ip=ip, user_agent="tests")
         return Api(admin.client, entered.access_token, site)
 
-    return make
+    yield make
+    for user_id in administrators:
+        assert (await admin.put(f"/users/{user_id}/roles", [])).status in (200, 404)
 
 
 @pytest_asyncio.fixture

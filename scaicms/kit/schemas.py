@@ -1,11 +1,25 @@
 """Bases of what comes in by HTTP, and what is wrong with it. Knows nothing of the web tier: workers validate too."""
 
+import re
 from collections.abc import Set
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from scaicms.kit.errors import FieldError
+
+# A date-time with an offset (RFC 3339 §5.6), seconds may be left out.
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str) or _MOMENT.fullmatch(value) is None:
+        raise ValueError("must be a time as 2026-01-31T12:00:00Z, with Z or an offset")
+    return value
+
+
+QueryMoment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
+"""A time in a query parameter. Pydantic alone would take numbers, as seconds of Unix time, too; bodies are strict."""
 
 
 class Query(BaseModel):

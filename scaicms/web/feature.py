@@ -7,7 +7,6 @@ from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
-from scaicms.web.authority import SubjectFinder, TargetFinder
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +27,9 @@ class Feature:
     periodic: Sequence[Periodic] = ()
     """What the fleet does again and again for this feature: prune, verify, seal."""
     permissions: Sequence[Permission] = ()
-    subjects: Mapping[str, SubjectFinder] = field(default_factory=dict)
-    """Kinds of callers whose rights this feature can tell, for `/permissions/explain`."""
-    targets: Mapping[str, TargetFinder] = field(default_factory=dict)
-    """Kinds of things that it can tell grants about."""
+    subjects: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of callers → where the `SubjectFinder` is that tells their rights, for `/permissions/explain`."""
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """Kinds of things → where the `TargetFinder` is that tells what grants are narrowed by."""
     pages: str | None = None
     """Where the function is that adds routes outside `/api` to an `aiohttp.web.Application`."""

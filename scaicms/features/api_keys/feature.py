@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.api_keys import events, permissions
-from scaicms.features.api_keys.authority import api_key
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -10,5 +9,5 @@ FEATURE = Feature(
     routes=("scaicms.features.api_keys.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
-    subjects={"api_key": api_key},
+    subjects={"api_key": "scaicms.features.api_keys.authority:api_key"},
 )

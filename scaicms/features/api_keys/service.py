@@ -81,17 +81,17 @@ class ApiKeyService(Service):
     async def update(self, principal: Principal, key_id: UUID, change: UpdateApiKey) -> ApiKeyOut:
         """Change a key of one's own, within what one holds."""
         principal.require(permissions.MANAGE.code)
-        changes = given(change, nullable={"site_ids", "expires_at", "allowed_ips"})
+        changed = given(change, nullable={"site_ids", "expires_at", "allowed_ips"})
         async with db.transaction():
             row = await self._own(principal, key_id)
-            row.update_from_dict(_columns(changes))
-            if changes.keys() & {"permissions", "site_ids"}:
+            row.update_from_dict(_columns(changed))
+            if changed.keys() & {"permissions", "site_ids"}:
                 site_ids: Any = row.site_ids
                 codes: Any = row.permissions
                 self._check(principal, codes, None if site_ids is None else [UUID(site) for site in site_ids])
             row.updated_at = utcnow()
             await row.save()
-            fact = ApiKeyUpdated(site_id=None, aggregate_id=row.id, prefix=row.prefix, changed=tuple(sorted(changes)))
+            fact = ApiKeyUpdated(site_id=None, aggregate_id=row.id, prefix=row.prefix, changed=tuple(sorted(changed)))
             await record(fact, actor=principal)
             await notify(AUTHORITY, str(row.id))
         return (await _shown([row]))[0]

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from scaicms.kit.schemas import PageQuery, Query
+from scaicms.kit.schemas import PageQuery, Query, QueryMoment
 
 
 class AuditFilters(Query):
@@ -21,8 +21,8 @@ class AuditFilters(Query):
     )
     target: UUID | None = Field(default=None, description="Id of what it was done to.")
     site: UUID | None = Field(default=None, description="Id of a site.")
-    since: AwareDatetime | None = Field(default=None, alias="from", description="From this time on (RFC 3339).")
-    until: AwareDatetime | None = Field(default=None, alias="to", description="Before this time (RFC 3339).")
+    since: QueryMoment | None = Field(default=None, alias="from", description="From this time on (RFC 3339).")
+    until: QueryMoment | None = Field(default=None, alias="to", description="Before this time (RFC 3339).")
 
 
 class ListAudit(AuditFilters, PageQuery):

@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.content import events, permissions
-from scaicms.features.content.authority import content
 from scaicms.features.content.tasks import TASKS
 from scaicms.web.feature import Feature
 
@@ -12,5 +11,5 @@ FEATURE = Feature(
     events=events.ALL,
     tasks=TASKS,
     permissions=permissions.ALL,
-    targets={"content": content},
+    targets={"content": "scaicms.features.content.authority:content"},
 )

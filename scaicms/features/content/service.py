@@ -108,7 +108,7 @@ class ContentService(Service):
         """
         principal.require(permissions.UPDATE.code, site.id)
         async with db.transaction():
-            old = await self._lock(site, item_id, locale, expected_version)
+            old = await self._lock(principal, permissions.UPDATE, site, item_id, locale, expected_version)
             item = replace(
                 old,
                 data=_edited(principal, old, data, slug, merge=merge),
@@ -138,9 +138,8 @@ class ContentService(Service):
         """Render the draft into the document that delivery returns."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.transaction():
-            item = await self._lock(site, item_id, locale, expected_version)
+            item = await self._lock(principal, permissions.PUBLISH, site, item_id, locale, expected_version)
             if dry_run:
-                access.require_item(principal, permissions.PUBLISH, item)
                 written = Written(item, (), await drafts.check_relations(item))
             else:
                 written = await self._publish(principal, item)
@@ -150,7 +149,7 @@ class ContentService(Service):
         """Take an item out of delivery; its draft stays."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.transaction():
-            item = await self._lock(site, item_id, None, None)
+            item = await self._lock(principal, permissions.PUBLISH, site, item_id, None, None)
             await _require_whole(principal, permissions.PUBLISH, item)
             if not await repository.remove_documents(site.id, item.id):
                 raise NotPublishedError
@@ -169,7 +168,7 @@ class ContentService(Service):
         """Into the trash, or away for good; out of delivery in either case."""
         principal.require(permissions.DELETE.code, site.id)
         async with db.transaction():
-            item = await self._lock(site, item_id, None, expected_version)
+            item = await self._lock(principal, permissions.DELETE, site, item_id, None, expected_version)
             await _require_whole(principal, permissions.DELETE, item)
             await repository.remove_documents(site.id, item.id)
             if permanent:
@@ -227,11 +226,21 @@ class ContentService(Service):
         jobs = await record(_fact(ContentPublished, published), actor=principal)
         return Written(published, jobs, unpublished)
 
-    async def _lock(self, site: Site, item_id: UUID, locale: str | None, expected_version: int | None) -> Item:
+    async def _lock(
+        self,
+        principal: Principal,
+        permission: Permission,
+        site: Site,
+        item_id: UUID,
+        locale: str | None,
+        expected_version: int | None,
+    ) -> Item:
+        """The item, to be changed. Who may not is refused before its version could tell that it is there."""
         row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None, lock=True)
         if row is None:
             raise ItemNotFoundError
         item = repository.to_item(row, await self._type_of(site, row["type_id"]))
+        access.require_item(principal, permission, item)
         if expected_version is not None and expected_version != item.version:
             raise PreconditionFailedError(
                 f"The item is at version {item.version}, not {expected_version}.",

@@ -29,6 +29,7 @@ from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import given as sent  # `given` names roles here
 from scaicms.kit.slugs import slugify
 
 MANY = 20
@@ -68,7 +69,7 @@ class GroupService(Service):
         principal.require(permissions.WRITE.code)
         async with db.transaction():
             row = await self._find(id_or_key, lock=True)
-            row.update_from_dict(change.model_dump(exclude_unset=True, exclude_none=True))
+            row.update_from_dict(sent(change, nullable=frozenset()))
             row.updated_at = utcnow()
             await row.save()
             await record(GroupUpdated(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)

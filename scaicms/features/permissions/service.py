@@ -1,6 +1,7 @@
 """The catalogue of permissions, and who holds which and why."""
 
 from collections.abc import Iterable, Mapping
+from pkgutil import resolve_name
 from types import MappingProxyType
 from uuid import UUID
 
@@ -15,13 +16,11 @@ from scaicms.kit.principal import EVERYTHING, Grants, Principal
 from scaicms.web.authority import Subject, SubjectFinder, TargetFacts, TargetFinder
 
 _declared: dict[str, Permission] = {}
-_subjects: dict[str, SubjectFinder] = {}
-_targets: dict[str, TargetFinder] = {}
+_subjects: dict[str, str] = {}
+_targets: dict[str, str] = {}
 
 
-def declare(
-    declared: Iterable[Permission], *, subjects: Mapping[str, SubjectFinder], targets: Mapping[str, TargetFinder]
-) -> None:
+def declare(declared: Iterable[Permission], *, subjects: Mapping[str, str], targets: Mapping[str, str]) -> None:
     """Make known what all features declare; called once at start-up."""
     _declared.update({permission.code: permission for permission in declared})
     _subjects.update(subjects)
@@ -86,7 +85,8 @@ class PermissionService(Service):
         return explain(subject, everybody, permission, target, facts)
 
     async def _subject(self, kind: str, subject_id: UUID | None, site_id: UUID | None) -> Subject:
-        subject = await _subjects[kind](self._services, subject_id, site_id)
+        find: SubjectFinder = resolve_name(_subjects[kind])
+        subject = await find(self._services, subject_id, site_id)
         if subject is None:
             raise SubjectNotFoundError
         return subject
@@ -94,7 +94,8 @@ class PermissionService(Service):
     async def _facts(self, content_id: UUID | None, site_id: UUID | None, locale: str | None) -> TargetFacts | None:
         if content_id is None:
             return None
-        facts = await _targets["content"](self._services, content_id, site_id, locale) if site_id else None
+        find: TargetFinder = resolve_name(_targets["content"])
+        facts = await find(self._services, content_id, site_id, locale) if site_id is not None else None
         if facts is None:
             raise TargetNotFoundError
         return facts

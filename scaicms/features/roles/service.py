@@ -139,10 +139,6 @@ class RoleService(Service):
                 raise GrantNotFoundError
             await self._replace(principal, row, before, left)
 
-    async def assignments(self, principal: Principal, user_id: UUID) -> list[tuple[str, UUID | None]]:
-        principal.require(permissions.READ.code)
-        return await repository.assignments(user_id)
-
     async def assign(
         self, principal: Principal, user_id: UUID, wanted: Sequence[Assignment]
     ) -> list[tuple[str, UUID | None]]:

@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.sites import events, permissions
-from scaicms.features.sites.authority import anonymous
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -10,5 +9,5 @@ FEATURE = Feature(
     routes=("scaicms.features.sites.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
-    subjects={"anonymous": anonymous},
+    subjects={"anonymous": "scaicms.features.sites.authority:anonymous"},
 )

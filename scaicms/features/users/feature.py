@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
-from scaicms.features.users.authority import user
 from scaicms.features.users.tasks import TASKS
 from scaicms.web.feature import Feature
 
@@ -16,5 +15,5 @@ FEATURE = Feature(
     events=events.ALL,
     tasks=TASKS,
     permissions=permissions.ALL,
-    subjects={"user": user},
+    subjects={"user": "scaicms.features.users.authority:user"},
 )

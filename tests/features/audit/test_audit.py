@@ -85,7 +85,17 @@ async def test_entries_are_found_by_actor_action_target_and_time(admin, user):
     assert await actions(f"{target}&actor=system") == []
     assert await actions(f"{target}&from={middle}") == ["group.updated"]
     assert await actions(f"{target}&to={middle}") == ["group.created"]
-    for wrong in ("from=yesterday", "action=%25", "target=x", "nothing=1", "cursor=abc", "actor=" + "x" * 64):
+    for wrong in (
+        "from=yesterday",
+        "from=0.5",
+        "to=2026-01-01",
+        "to=2026-01-01T00:00",
+        "action=%25",
+        "target=x",
+        "nothing=1",
+        "cursor=abc",
+        "actor=" + "x" * 64,
+    ):
         assert (await admin.get(f"/users/audit?{wrong}")).status == 400, wrong
 
 

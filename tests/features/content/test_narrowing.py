@@ -169,6 +169,12 @@ async def test_own_items_alone(articles, granted):
         await same_as_missing(
             author, f"/content/{theirs['id']}{suffix}", f"/content/{RANDOM}{suffix}", method=method, **given
         )
+    # Nor does its version tell that it is there.
+    stale = {**SAME, "If-Match": '"v9"'}
+    for method, suffix, body in (("PATCH", "", {"data": {}}), ("DELETE", "", None), ("POST", "/publish", None)):
+        hidden = await author.call(method, f"/content/{theirs['id']}{suffix}", headers=stale, json=body)
+        absent = await author.call(method, f"/content/{RANDOM}{suffix}", headers=stale, json=body)
+        assert (hidden.status, hidden.raw) == (404, absent.raw)
     assert (await author.patch(f"/content/{mine['id']}", {"data": {"title": "Mine"}})).status == 200
     assert (await author.post(f"/content/{mine['id']}/unpublish")).status == 200
     assert (await author.delete(f"/content/{mine['id']}")).status == 204

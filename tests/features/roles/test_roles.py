@@ -10,8 +10,8 @@ def key():
 
 
 async def test_built_in_roles_are_there_and_public_is_empty(admin):
-    for role in ("administrator", "editor", "author", "viewer", "public"):
-        assert (await admin.get(f"/roles/{role}")).json["built_in"] is True
+    for name in ("administrator", "editor", "author", "viewer", "public"):
+        assert (await admin.get(f"/roles/{name}")).json["built_in"] is True
     assert (await admin.get("/roles/public/permissions")).json["total"] == 0
     assert (await admin.delete("/roles/public")).code == "role_built_in"
 
