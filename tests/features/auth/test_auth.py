@@ -13,6 +13,8 @@ from scaicms.features.auth.service import AuthService
 from scaicms.kit.errors import TooManyRequestsError
 from tests.conftest import ADMIN, PASSWORD
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 
 def login_body(email=ADMIN, password=PASSWORD):
     return {"email": email, "password": password}
@@ -127,6 +129,7 @@ async def test_sessions_are_listed_and_ended(account):
     sessions = (await account.get("/auth/sessions")).json
     assert sessions["total"] == 1
     assert (await account.delete(f"/auth/sessions/{sessions['items'][0]['id']}")).status == 204
+    await asyncio.sleep(0.1)
     assert (await account.get("/auth/sessions")).status == 401
 
 

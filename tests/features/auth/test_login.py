@@ -18,6 +18,8 @@ from scaicms.kit.emails import normalise_email
 from scaicms.kit.errors import TooManyRequestsError, UnauthorizedError, UnavailableError
 from tests.conftest import PASSWORD
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 WRONG = "certainly not the password"
 
 

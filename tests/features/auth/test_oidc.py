@@ -22,6 +22,8 @@ from scaicms.web.ports import SERVICES
 from tests.conftest import PASSWORD
 from tests.oidc_provider import CLIENT, SECRET, serving, signed_with_public_key
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 MAP = {"writers": [{"role": "editor"}, {"role": "author"}], "readers": [{"role": "viewer"}]}
 
 

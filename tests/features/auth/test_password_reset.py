@@ -19,6 +19,8 @@ from tests.conftest import PASSWORD
 from tests.mails import mails_to, token_in
 from tests.mailserver import mail_server
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 NEW = "an entirely new password"
 
 

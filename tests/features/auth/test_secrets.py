@@ -17,6 +17,8 @@ from tests.conftest import Answer
 from tests.mails import token_in
 from tests.mailserver import mail_server
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 
 class Planted:
     """An API caller that remembers what was secret and what was answered when something was wrong."""

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from scaicms.features.auth.service import AuthService
 from tests.conftest import ADMIN, PASSWORD
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 
 @pytest.fixture
 def secret(database):

@@ -17,6 +17,8 @@ from scaicms.kit.errors import TooManyRequestsError, UnauthorizedError
 from tests.conftest import PASSWORD
 from tests.mails import mails_to, token_in
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 
 @pytest.fixture
 async def account(admin, services):

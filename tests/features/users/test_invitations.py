@@ -9,6 +9,8 @@ from scaicms.infra import db
 from tests.conftest import PASSWORD
 from tests.mails import mails_to, token_in
 
+pytestmark = pytest.mark.usefixtures("unlimited")
+
 
 @pytest.fixture
 def email():
