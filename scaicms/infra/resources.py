@@ -9,7 +9,6 @@ from arq.connections import ArqRedis
 
 from scaicms.infra import db
 from scaicms.infra.db.notices import Notices
-from scaicms.infra.http import HttpClient
 from scaicms.infra.jobs import doorbell
 from scaicms.infra.mail import Mailer, open_mailer
 from scaicms.infra.redis import open_redis
@@ -26,7 +25,6 @@ class Resources:
     reads: db.ReadPool
     storage: Storage
     mailer: Mailer
-    http: HttpClient
     notices: Notices
 
 
@@ -44,9 +42,7 @@ async def open_resources(
         await notices.start()
         doorbell.install(doorbell.Doorbell(redis))
         try:
-            yield Resources(
-                settings, redis, reads, open_storage(settings), open_mailer(settings), HttpClient(), notices
-            )
+            yield Resources(settings, redis, reads, open_storage(settings), open_mailer(settings), notices)
         finally:
             doorbell.install(None)
             await notices.stop()

@@ -6,7 +6,8 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
 from scaicms.features.auth import repository, sessions
 from scaicms.features.auth.errors import (
@@ -18,7 +19,6 @@ from scaicms.features.auth.errors import (
 )
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import IdentityRow
-from scaicms.features.auth.oidc_provider import Provider
 from scaicms.features.auth.oidc_roles import GroupRoles, groups_in
 from scaicms.features.auth.schemas import OidcCallback
 from scaicms.features.auth.sessions import Entered, Origin
@@ -26,7 +26,7 @@ from scaicms.features.users.models import UserRow
 from scaicms.features.users.schemas import CreateUser
 from scaicms.features.users.service import UserService
 from scaicms.infra import db
-from scaicms.infra.http import Reach
+from scaicms.infra.http import HttpClient, Reach
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
@@ -35,6 +35,9 @@ from scaicms.kit.emails import normalise_email
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import OidcProvider
+
+if TYPE_CHECKING:
+    from scaicms.features.auth.oidc_provider import Provider
 
 LOGIN_SECONDS = 600
 CALLBACK = "/api/v1/auth/oidc/{}/callback"
@@ -71,8 +74,7 @@ class OidcService(Service):
         self._roles = services.get(GroupRoles)
         self._limits = LoginLimits(services.resources.redis)
         self._key = derive_key(settings.secret.get_secret_value(), "oidc")
-        http = services.resources.http
-        self._providers = {config.key: Provider(config, http, _reach(config, settings.env)) for config in settings.oidc}
+        self._providers = {config.key: _speaking_to(config, settings.env) for config in settings.oidc}
 
     def providers(self) -> list[OidcProvider]:
         return [provider.config for provider in self._providers.values()]
@@ -151,7 +153,7 @@ class OidcService(Service):
         await row.save(force_create=True)
         return user
 
-    def _provider(self, key: str) -> Provider:
+    def _provider(self, key: str) -> "Provider":
         provider = self._providers.get(key)
         if provider is None:
             raise OidcNotFoundError
@@ -176,6 +178,12 @@ class OidcService(Service):
         if not same or pending.provider != key or pending.expires_at < time.time():
             raise OidcRefusedError
         return pending
+
+
+def _speaking_to(config: OidcProvider, env: str) -> "Provider":
+    """Named, not imported: who has no provider needs none of its libraries."""
+    kind: type[Provider] = resolve_name("scaicms.features.auth.oidc_provider:Provider")
+    return kind(config, HttpClient(), _reach(config, env))
 
 
 def _reach(config: OidcProvider, env: str) -> Reach:
