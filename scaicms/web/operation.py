@@ -68,6 +68,10 @@ class Operation:
             raise TypeError(f"{self.name}: give exactly one of permission=, public=, authenticated=")
 
     @property
+    def is_stream(self) -> bool:
+        return self.media_type == "text/event-stream"
+
+    @property
     def takes_idempotency_key(self) -> bool:
         return self.method == "POST" and self.repeatable and self.multipart is None
 

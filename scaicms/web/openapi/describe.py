@@ -153,10 +153,17 @@ def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
     }
     model: type[BaseModel] | None = operation.response
     if model is not None:
-        success["content"] = {operation.media_type: {"schema": plugin.reference(model, "serialization")}}
+        schema = plugin.reference(model, "serialization")
+        success["content"] = {operation.media_type: {"schema": _event(schema) if operation.is_stream else schema}}
     elif operation.status not in (204, 302, 304):
         success["content"] = {operation.media_type: {"schema": {"type": "object"}}}
     return success
+
+
+def _event(schema: dict[str, Any]) -> dict[str, Any]:
+    """One Server-Sent Event: its fields are text, and the text of `data` is JSON of this schema."""
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+    return {"type": "object", "properties": {"event": {"type": "string"}, "data": data}, "required": ["data"]}
 
 
 def _statuses(operation: Operation) -> set[int]:
