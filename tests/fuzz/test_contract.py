@@ -48,15 +48,16 @@ def running(tmp_path):
     running = Running(tmp_path / "home")
     try:
         running.ready()
+        item = running.ask("/api/v1/content?type=post&page_size=1")["items"][0]["id"]
+        config = running.home.parent / "schemathesis.toml"
+        config.write_text(CONFIG.format(item=item), encoding="utf-8")
         yield running
     finally:
         running.stop()
 
 
 def fuzz(running, seconds, *more):
-    item = running.ask("/api/v1/content?type=post&page_size=1")["items"][0]["id"]
     config = running.home.parent / "schemathesis.toml"
-    config.write_text(CONFIG.format(item=item), encoding="utf-8")
     command = [str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(config), "run"]
     command += [f"{running.base}/openapi.json", "--no-color", "--continue-on-failure", "--generation-database", "none"]
     command += ["--header", f"Authorization: Bearer {running.token}", "--header", "X-Site-ID: demo"]
