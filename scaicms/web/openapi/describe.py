@@ -155,7 +155,8 @@ def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
     if model is not None:
         success["content"] = {operation.media_type: {"schema": plugin.reference(model, "serialization")}}
     elif operation.status not in (204, 302, 304):
-        success["content"] = {operation.media_type: {"schema": {"type": "object"}}}
+        kind = "string" if operation.media_type.startswith("text/") else "object"
+        success["content"] = {operation.media_type: {"schema": {"type": kind}}}
     return success
 
 
