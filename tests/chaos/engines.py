@@ -14,6 +14,7 @@ from scaicms.embedded.engine import Engine
 from scaicms.embedded.guardian import Guardian
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
+from scaicms.infra import db
 from tests.chaos.proxy import Proxy
 
 
@@ -84,9 +85,15 @@ class Engines:
             connection.terminate()
 
     async def fetch(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self.session() as connection:
-            return await connection.fetch(sql, *arguments)
+        """Ask until the server answers: it may be killed at this very moment."""
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    async with self.session() as connection:
+                        return await connection.fetch(sql, *arguments)
+                except db.OUTAGES:
+                    await asyncio.sleep(0.2)
 
     async def fetchval(self, sql: str, *arguments: object) -> object:
-        async with self.session() as connection:
-            return await connection.fetchval(sql, *arguments)
+        rows = await self.fetch(sql, *arguments)
+        return rows[0][0] if rows else None

@@ -25,9 +25,11 @@ SAMPLES = {
     ("/content/by-slug/", "type"): "type",
     ("/content/by-slug/", "slug"): "slug",
     ("/content-types/", "key"): "type",
+    ("/content-types/", "plan_id"): "plan",
     ("/search/jobs/", "id"): "job",
     ("/search/queues/", "queue"): None,
 }
+QUERIES = {"/content-types/{key}/types": "?language=python"}
 # Held for the whole installation although declared at a site: queues are shared by all sites.
 EVERYWHERE = re.compile(r"^/search/queues/\{queue\}/(pause|resume)$")
 OPERATIONS = registry.operations()
@@ -93,8 +95,9 @@ async def callers(admin, user, sites):
 
 
 def filled(operation, values):
-    """The operation's path with these values for its parameters."""
-    return re.sub(r"\{(\w+)\}", lambda found: quote(values(found[1]), safe=""), operation.path)
+    """The operation's path with these values for its parameters, and the query that it cannot do without."""
+    path = re.sub(r"\{(\w+)\}", lambda found: quote(values(found[1]), safe=""), operation.path)
+    return path + QUERIES.get(operation.path, "")
 
 
 def missing(name):
@@ -183,14 +186,17 @@ def test_every_route_of_the_api_declares_its_permission(client):
 async def samples(admin, sites, drain):
     """Things of the first site."""
     site = sites[0]
-    kind = (await site.get("/content-types")).json["items"][0]["key"]
+    type_ = (await site.get("/content-types")).json["items"][0]
+    kind = type_["key"]
+    plan = await site.post(f"/content-types/{kind}/plan", {"fields": type_["fields"]})
+    assert plan.status == 200, plan.raw
     made = await site.post("/content", {"type": kind, "data": {"title": "Sample"}, "publish": True})
     assert made.status == 201
     await drain()
     jobs = (await site.get("/search/jobs?page_size=200")).json["items"]
     site_id = (await admin.get(f"/sites/{site.site}")).json["id"]
     job = next(job["id"] for job in jobs if job["site_id"] == site_id)
-    return {"item": made.json["id"], "type": kind, "slug": made.json["slug"], "job": job}
+    return {"item": made.json["id"], "type": kind, "slug": made.json["slug"], "job": job, "plan": plan.json["plan_id"]}
 
 
 def sample_of(operation, name, samples):

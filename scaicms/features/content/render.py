@@ -1,11 +1,11 @@
-"""The JSON of an item: the draft for editors, the document for readers. Private fields are in neither."""
+"""The JSON of an item: the draft for editors; the document for readers, with HTML and without private fields."""
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
 from scaicms.features.content.records import Item
 from scaicms.kit import json
+from scaicms.kit.etags import versioned_etag
 
 
 def draft(item: Item) -> dict[str, Any]:
@@ -15,23 +15,19 @@ def draft(item: Item) -> dict[str, Any]:
 
 def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
     """The complete JSON that delivery will return, and its ETag."""
-    body = json.dumps(_shape(item, public_data(item), status="published", published_at=published_at))
-    return body, _etag(item.version, body)
+    data = item.content_type.published(item.data)
+    body = json.dumps(_shape(item, data, status="published", published_at=published_at))
+    return body, versioned_etag(item.version, body)
 
 
 def etag_of(whole: str, body: bytes) -> str:
     """The validator of a document of which only a part is shown; `whole` is that of all of it."""
-    return _etag(whole.strip('"v').partition("-")[0], body)
-
-
-def _etag(version: int | str, body: bytes) -> str:
-    return f'"v{version}-{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+    return versioned_etag(whole.strip('"v').partition("-")[0], body)
 
 
 def public_data(item: Item) -> dict[str, Any]:
     """`data` without private fields."""
-    private = item.content_type.private_keys
-    return {key: value for key, value in item.data.items() if key not in private} if private else item.data
+    return item.content_type.public(item.data)
 
 
 def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datetime | None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ OUTAGE_POLL_SECONDS = 0.5
 CLAIM_SECONDS = 5.0
 SURPLUS = 500
 LEDGER_CONNECTIONS = 3
+# In a backlog a claim for five slots costs what a claim for one costs: a moment's patience saves most of them.
+GATHER_SECONDS = 0.004
 RUNNER = "runner"
 
 log = structlog.get_logger(__name__)
@@ -106,6 +108,8 @@ class LedgerWorker(Worker):
                 await self.wake.wait()
 
     async def _take_work(self) -> None:
+        if self._more:
+            await self._gather_slots()
         free = self.max_jobs - len(self.tasks)
         if free <= 0:
             await self._use_spare_slot()
@@ -117,6 +121,14 @@ class LedgerWorker(Worker):
         claims = await self._claim(asked)
         self._more = claims is None or len(claims) == free
         self._surplus = claims == []
+
+    async def _gather_slots(self) -> None:
+        """Wait until half of the slots are free, or for a moment after the first of them is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_SECONDS):
+                while self.max_jobs // 2 < len(self.tasks) < self.max_jobs:
+                    self.wake.clear()
+                    await self.wake.wait()
 
     async def _use_spare_slot(self) -> None:
         """When all slots are one site's, one more is open to the others: they wait for no slow job of it."""
