@@ -4,80 +4,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from mdit_py_plugins.footnote import footnote_plugin
-from nh3 import clean
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-_TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "col",
-        "colgroup",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "ins",
-        "kbd",
-        "li",
-        "mark",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "section",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-        "ul",
-        "var",
-    ]
-)
-_ATTRIBUTES = {
-    "*": {"id", "class", "title", "lang", "dir"},
-    "a": {"href"},
-    "img": {"src", "alt", "width", "height"},
-    "td": {"align", "style"},
-    "th": {"align", "style", "scope"},
-    "ol": {"start"},
-}
-_SCHEMES = {"http", "https", "mailto"}
-_STYLES = {"text-align"}
+from scaicms.kit.html import sanitise
+
 _FORMATTER = HtmlFormatter(nowrap=True)
 
 
@@ -99,13 +32,7 @@ _PARSER = (
 
 def to_html(text: str) -> str:
     """HTML of Markdown, sanitised: no scripts, no styles but text alignment, links to http, https and mailto only."""
-    return clean(
-        _PARSER.render(text),
-        tags=set(_TAGS),
-        attributes=_ATTRIBUTES,
-        url_schemes=_SCHEMES,
-        filter_style_properties=_STYLES,
-    )
+    return sanitise(_PARSER.render(text))
 
 
 def to_text(text: str) -> str:

@@ -24,7 +24,8 @@ class View:
     fields: frozenset[str] | None = None
 
     def shows(self, key: str) -> bool:
-        return self.fields is None or key in self.fields
+        """Whether the field, or the one whose HTML stands under this key, is within reach."""
+        return self.fields is None or key in self.fields or key.removesuffix("_html") in self.fields
 
     def project(self, data: Mapping[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in data.items() if self.shows(key)}

@@ -215,8 +215,8 @@ def _join(bodies: Sequence[bytes], total: int | None, query: ListItems) -> bytes
 def _wanted(fields: str | None, content_type: CompiledType, visible: Visible) -> list[str]:
     """The members that `fields=` asks for; what the type does not have, or the caller may not read, is refused."""
     wanted = fields.split(",") if fields else []
-    known = {*visible.of(content_type), *SELECTABLE}
-    existing = {f"data.{f.key}" for f in content_type.fields.values() if visible.knows(f)}
+    known = {*visible.of(content_type, html=not visible.private), *SELECTABLE}
+    existing = {*replace(visible, fields=None).of(content_type, html=not visible.private)}
     hidden = [name for name in wanted if name in existing - known]
     if hidden:
         raise FieldForbiddenError(f"Your rights do not reach {', '.join(hidden)}.")

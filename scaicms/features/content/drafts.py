@@ -4,15 +4,12 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from scaicms.features.content import repository
 from scaicms.features.content.access import Sees
-from scaicms.features.content.errors import NotUniqueError, SlugTakenError
+from scaicms.features.content.errors import NotUniqueError, SingleExistsError, SlugTakenError
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import UnpublishedTarget
-from scaicms.features.content_types.schemas import FieldDefinition
-from scaicms.features.content_types.service import CompiledType
+from scaicms.features.content_types.service import CompiledType, Leaf
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.schemas import field_errors
 from scaicms.kit.slugs import slugify
@@ -20,23 +17,11 @@ from scaicms.kit.slugs import slugify
 SLUG_CANDIDATES = 50
 
 
-def validate_data(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]:
-    """`data` as it is stored: checked, defaults filled in, nulls left out."""
-    try:
-        model = content_type.model.model_validate(data)
-    except ValidationError as error:
-        raise InvalidError("The data does not fit the content type.", errors=field_errors(error, "/data")) from None
-    return model.model_dump(by_alias=True, exclude_none=True)
-
-
-def references(item: Item) -> list[tuple[FieldDefinition, UUID]]:
-    """Every relation value of the draft with its field."""
-    found: list[tuple[FieldDefinition, UUID]] = []
-    for field in item.content_type.relations:
-        value = item.data.get(field.key)
-        values = value if isinstance(value, list) else [value] if value is not None else []
-        found.extend((field, UUID(target)) for target in values)
-    return found
+def references(item: Item) -> list[tuple[Leaf, UUID]]:
+    """Every id in a relation of the draft, those in components included, with where it stands."""
+    if not item.content_type.has_relations:
+        return []
+    return [(leaf, target) for leaf in item.content_type.leaves(item.data) for target in leaf.targets]
 
 
 async def check_relations(
@@ -53,13 +38,14 @@ async def check_relations(
     if sees is not None:
         known = {target: about for target, about in known.items() if target in kept or sees(about)}
     errors, unpublished = [], []
-    for field, target in wanted:
+    for leaf, target in wanted:
         about = known.get(target)
-        if (about is None or about.type_key != field.target) and target != item.id:
-            message = f"There is no {field.target} with the id {target} on this site."
-            errors.append(FieldError(f"/data/{field.key}", "unknown_target", message))
+        itself = target == item.id and leaf.field.target == item.content_type.key
+        if (about is None or about.type_key != leaf.field.target) and not itself:
+            message = f"There is no {leaf.field.target} with the id {target} on this site."
+            errors.append(FieldError(f"/data{leaf.pointer}", "unknown_target", message))
         elif about is None or not about.published:
-            unpublished.append(UnpublishedTarget(field=field.key, id=target))
+            unpublished.append(UnpublishedTarget(field=leaf.top, id=target))
     if errors:
         raise InvalidError("The data points to items that cannot be its targets.", errors=errors)
     return unpublished
@@ -74,6 +60,14 @@ async def check_unique(item: Item) -> None:
         if await repository.value_taken(item, key):
             wrong = FieldError(f"/data/{key}", "not_unique", "Another item has this value.")
             raise NotUniqueError(errors=[wrong])
+
+
+async def claim_single(content_type: CompiledType) -> None:
+    """Refuse a second item of a type that has one, also under concurrency."""
+    if content_type.kind == "single":
+        await repository.lock_name("single", content_type.id)
+        if await repository.has_items(content_type.site_id, content_type.id):
+            raise SingleExistsError
 
 
 async def claim_slug(content_type: CompiledType, wanted: str, *, item_id: UUID | None = None) -> str:

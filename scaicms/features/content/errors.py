@@ -15,6 +15,10 @@ class NotUniqueError(ConflictError):
     code, message = "not_unique", "Another item of this type has the same value in a unique field."
 
 
+class SingleExistsError(ConflictError):
+    code, message = "single_exists", "A type of the kind single has one item, and it exists."
+
+
 class NotPublishedError(ConflictError):
     code, message = "not_published", "This item is not published."
 

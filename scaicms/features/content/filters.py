@@ -47,6 +47,11 @@ _KINDS = {
     "multiselect": "list",
     "relations": "list",
     "json": "json",
+    "richtext": "json",
+    "geo": "json",
+    "component": "json",
+    "components": "json",
+    "blocks": "json",
 }
 # Path outside `data` → (SQL, kind). `d` is the row source of the list.
 SYSTEM_PATHS: Mapping[str, tuple[str, str]] = {
@@ -94,9 +99,11 @@ class Visible:
     private: bool
     fields: frozenset[str] | None = None
 
-    def of(self, content_type: CompiledType) -> list[str]:
-        """Paths of the type's fields that exist for the caller."""
-        return [f"data.{f.key}" for f in content_type.fields.values() if self.knows(f) and self.reaches(f.key)]
+    def of(self, content_type: CompiledType, *, html: bool = False) -> list[str]:
+        """Paths of the type's fields that exist for the caller; with `html`, also where that of texts stands."""
+        seen = [f for f in content_type.fields.values() if self.knows(f) and self.reaches(f.key)]
+        beside = [f"data.{f.html_key}" for f in seen if f.html_key is not None] if html else []
+        return [f"data.{f.key}" for f in seen] + beside
 
     def knows(self, definition: FieldDefinition) -> bool:
         return self.private or not definition.private

@@ -1,4 +1,4 @@
-"""The JSON of an item: the draft for editors, the document for readers. Private fields are in neither."""
+"""The JSON of an item: the draft for editors; the document for readers, with HTML and without private fields."""
 
 import hashlib
 from datetime import datetime
@@ -15,7 +15,8 @@ def draft(item: Item) -> dict[str, Any]:
 
 def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
     """The complete JSON that delivery will return, and its ETag."""
-    body = json.dumps(_shape(item, public_data(item), status="published", published_at=published_at))
+    data = item.content_type.published(item.data)
+    body = json.dumps(_shape(item, data, status="published", published_at=published_at))
     return body, _etag(item.version, body)
 
 
@@ -30,8 +31,7 @@ def _etag(version: int | str, body: bytes) -> str:
 
 def public_data(item: Item) -> dict[str, Any]:
     """`data` without private fields."""
-    private = item.content_type.private_keys
-    return {key: value for key, value in item.data.items() if key not in private} if private else item.data
+    return item.content_type.public(item.data)
 
 
 def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datetime | None) -> dict[str, Any]:

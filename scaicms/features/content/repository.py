@@ -164,6 +164,12 @@ async def taken_slugs(site_id: UUID, type_id: UUID, candidates: Sequence[str], *
     return {row["slug"] for row in rows}
 
 
+async def has_items(site_id: UUID, type_id: UUID) -> bool:
+    """Whether there is an item of the type outside the trash."""
+    sql = "SELECT EXISTS (SELECT 1 FROM items WHERE site_id = $1 AND type_id = $2 AND deleted_at IS NULL)"
+    return bool(await db.fetchval(sql, site_id, type_id))
+
+
 async def value_taken(item: Item, key: str) -> bool:
     return bool(
         await db.fetchval(

@@ -62,9 +62,10 @@ class ContentService(Service):
         locale = known_locale(site, new.locale)
         writable = access.require_type(principal, permissions.CREATE, site.id, new.type, locale)
         content_type = await self._types.compiled(site.id, new.type)
-        data = drafts.validate_data(content_type, new.data)
+        data = content_type.validate(new.data)
         access.require_fields(writable, new.data)
         async with db.transaction():
+            await drafts.claim_single(content_type)
             now = utcnow()
             item = Item(
                 id=new_id(),
@@ -257,7 +258,7 @@ def _edited(principal: Principal, old: Item, data: dict[str, Any], slug: str | N
     """The data of the next version, checked, with nothing written that is out of the caller's reach."""
     writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
     base = old.data if merge else access.kept_fields(old.data, writable, seen)
-    checked = drafts.validate_data(old.content_type, {**base, **data})
+    checked = old.content_type.validate({**base, **data}, old.data)
     access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
     if slug is not None and slug != old.slug:
         access.require_fields(writable, ["slug"])
@@ -294,5 +295,5 @@ def _fact(kind: type[ContentEvent], item: Item) -> ContentEvent:
 
 
 async def _keep_references(item: Item) -> None:
-    if item.content_type.relations:
-        await repository.replace_references(item, [(f.key, target) for f, target in drafts.references(item)])
+    if item.content_type.has_relations:
+        await repository.replace_references(item, [(leaf.top, target) for leaf, target in drafts.references(item)])

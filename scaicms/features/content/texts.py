@@ -1,12 +1,13 @@
 """The words of published documents, for whoever indexes them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scaicms.features.content_types.schemas import FieldDefinition
-from scaicms.features.content_types.service import CompiledType
-from scaicms.kit import markdown
+from scaicms.features.content_types.service import CompiledType, Leaf
+from scaicms.kit import markdown, richtext
+
+_LONG: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_text, "richtext": richtext.to_text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +24,22 @@ class PublishedText:
 
 def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
     title_key = content_type.title_key
-    fields = [f for f in content_type.fields.values() if f.is_searchable and f.key != title_key and f.key in data]
+    found = [leaf for leaf in content_type.leaves(data) if _is_searched(content_type, leaf) and leaf.top != title_key]
     return PublishedText(
         locale=locale,
         type_key=content_type.key,
         version=version,
         title=str(data.get(title_key, "")) if title_key is not None else "",
-        summary="\n".join(_words(f, data[f.key]) for f in fields if f.type != "markdown"),
-        body="\n".join(_words(f, data[f.key]) for f in fields if f.type == "markdown"),
+        summary="\n".join(_words(leaf) for leaf in found if leaf.field.type not in _LONG),
+        body="\n".join(_LONG[leaf.field.type](leaf.value) for leaf in found if leaf.field.type in _LONG),
     )
 
 
-def _words(field: FieldDefinition, value: Any) -> str:
-    if field.type == "markdown":
-        return markdown.to_text(str(value))
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return " ".join(map(str, value))
-    return str(value)
+def _is_searched(content_type: CompiledType, leaf: Leaf) -> bool:
+    return leaf.field.is_searchable and content_type.fields[leaf.top].is_searchable
+
+
+def _words(leaf: Leaf) -> str:
+    if isinstance(leaf.value, Iterable) and not isinstance(leaf.value, str):
+        return " ".join(map(str, leaf.value))
+    return str(leaf.value)

@@ -1,5 +1,6 @@
-"""The fields of a content type: their definition, and what each accepts."""
+"""The fields of a content type: their definition, and which options go with which type."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import re2
@@ -11,6 +12,7 @@ FieldKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 FieldType = Literal[
     "string",
     "text",
+    "richtext",
     "markdown",
     "integer",
     "number",
@@ -23,15 +25,31 @@ FieldType = Literal[
     "slug",
     "email",
     "url",
+    "color",
+    "geo",
+    "asset",
+    "assets",
     "relation",
     "relations",
+    "component",
+    "components",
+    "blocks",
 ]
 TEXT_TYPES = frozenset({"string", "text", "markdown", "slug", "email", "url"})
 NUMBER_TYPES = frozenset({"integer", "number"})
-LIST_TYPES = frozenset({"multiselect", "relations"})
 RELATION_TYPES = frozenset({"relation", "relations"})
+COMPONENT_TYPES = frozenset({"component", "components", "blocks"})
+LIST_TYPES = frozenset({"multiselect", "relations", "components", "blocks"})
+UNIQUE_TYPES = TEXT_TYPES | NUMBER_TYPES | {"date", "datetime", "select", "color"}
+HTML_SUFFIX = "_html"
 
+MAX_FIELDS = 200
+MAX_COMPONENTS = 50
+MAX_ALL_FIELDS = 1_000
+"""Fields of a type together with those of its components."""
 MAX_PATTERN_CHARACTERS = 500
+MAX_DEPTH = 8
+"""How deep components may lie in components."""
 
 
 class FieldDefinition(BaseModel):
@@ -44,6 +62,7 @@ class FieldDefinition(BaseModel):
     label: str | None = Field(default=None, max_length=200)
     help: str | None = Field(default=None, max_length=2000)
     required: bool = False
+    localized: bool = Field(default=False, description="Each locale has a value of its own.")
     unique: bool = False
     indexed: bool = Field(default=False, description="Filtered or sorted by often.")
     searchable: bool | None = Field(default=None, description="Found by search; by default, texts are.")
@@ -59,30 +78,62 @@ class FieldDefinition(BaseModel):
         description="Choices of select and multiselect; a multiselect without options takes any text.",
     )
     target: FieldKey | None = Field(default=None, description="Content type that a relation points to.")
+    components: "tuple[ComponentDefinition, ...] | None" = Field(
+        default=None, max_length=MAX_COMPONENTS, description="Components defined here, all of which the field takes."
+    )
+    allowed: tuple[FieldKey, ...] | None = Field(
+        default=None,
+        max_length=MAX_COMPONENTS,
+        description="Keys of components that other fields of the type define and this one takes too.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.type == "select" and not self.options:
-            raise ValueError("a select needs options")
-        if self.options is not None and self.type not in ("select", "multiselect"):
-            raise ValueError(f"options belong to select and multiselect, not to {self.type}")
+        if self.type in ("asset", "assets"):
+            raise ValueError(f"{self.type} fields are not available: this server has no assets feature yet")
+        self._check_choices()
+        self._check_bounds()
+        self._check_components()
         if self.type in RELATION_TYPES and self.target is None:
             raise ValueError(f"a {self.type} field needs a target")
         if self.target is not None and self.type not in RELATION_TYPES:
             raise ValueError(f"target belongs to relation and relations, not to {self.type}")
-        if (self.min is not None or self.max is not None) and self.type not in NUMBER_TYPES:
-            raise ValueError(f"min and max belong to integer and number, not to {self.type}")
-        self._check_lengths()
         if self.pattern is not None:
             self._check_pattern(self.pattern)
-        if self.unique and self.type not in TEXT_TYPES | NUMBER_TYPES | {"date", "datetime", "select"}:
+        if self.unique and self.type not in UNIQUE_TYPES:
             raise ValueError(f"a {self.type} field cannot be unique")
         return self
 
-    def _check_lengths(self) -> None:
+    def _check_choices(self) -> None:
+        if self.type == "select" and not self.options:
+            raise ValueError("a select needs options")
+        if self.options is None:
+            return
+        if self.type not in ("select", "multiselect"):
+            raise ValueError(f"options belong to select and multiselect, not to {self.type}")
+        if not self.options or len(set(self.options)) != len(self.options) or any("\0" in o for o in self.options):
+            raise ValueError("options are one or more different texts")
+
+    def _check_bounds(self) -> None:
+        if (self.min is not None or self.max is not None) and self.type not in NUMBER_TYPES:
+            raise ValueError(f"min and max belong to integer and number, not to {self.type}")
         bounded = self.min_length is not None or self.max_length is not None
         if bounded and self.type not in TEXT_TYPES | LIST_TYPES:
             raise ValueError(f"min_length and max_length belong to texts and lists, not to {self.type}")
+        for low, high in ((self.min, self.max), (self.min_length, self.max_length)):
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"nothing lies between {low:g} and {high:g}")
+
+    def _check_components(self) -> None:
+        if self.type not in COMPONENT_TYPES:
+            if self.components is not None or self.allowed is not None:
+                raise ValueError(f"components and allowed belong to component, components and blocks, not {self.type}")
+            return
+        taken = self.component_keys
+        if not taken or len(set(taken)) != len(taken):
+            raise ValueError(f"a {self.type} field names the different components that it takes")
+        if self.type != "blocks" and len(taken) != 1:
+            raise ValueError(f"a {self.type} field takes one kind of component; blocks take several")
 
     def _check_pattern(self, pattern: str) -> None:
         if self.type not in TEXT_TYPES:
@@ -93,9 +144,81 @@ class FieldDefinition(BaseModel):
             raise ValueError(f"pattern is not RE2: {error}") from None
 
     @property
+    def component_keys(self) -> list[str]:
+        """Keys of the components that the field takes."""
+        return [component.key for component in self.components or ()] + list(self.allowed or ())
+
+    @property
     def is_searchable(self) -> bool:
         if self.private:
             return False
         if self.searchable is not None:
             return self.searchable
-        return self.type in ("string", "text", "markdown", "select", "multiselect")
+        return self.type in ("string", "text", "richtext", "markdown", "select", "multiselect") or (
+            self.type in COMPONENT_TYPES
+        )
+
+    @property
+    def html_key(self) -> str | None:
+        """Where documents carry the HTML of the field; None but for rich text, whose JSON nobody can show as it is."""
+        return self.key + HTML_SUFFIX if self.type == "richtext" else None
+
+
+class ComponentDefinition(BaseModel):
+    """A group of fields that belong together. Its values carry `_type`, its key, and a stable `_id`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: FieldKey
+    label: str | None = Field(default=None, max_length=200)
+    help: str | None = Field(default=None, max_length=2000)
+    fields: Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_keys(self.fields)
+        wrong = sorted(field.key for field in self.fields if field.unique or field.indexed or field.localized)
+        if wrong:
+            raise ValueError(f"only fields of the type itself are unique, indexed or localized: not {', '.join(wrong)}")
+        return self
+
+
+def check_keys(fields: Sequence[FieldDefinition]) -> None:
+    """Raise ValueError unless every field has a key of its own, that of its HTML included."""
+    keys = [field.key for field in fields]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        raise ValueError(f"field keys given twice: {', '.join(twice)}")
+    # Of every field and not of rich text alone: rights to a field reach its HTML by this suffix.
+    taken = sorted({key + HTML_SUFFIX for key in keys} & set(keys))
+    if taken:
+        raise ValueError(f"documents carry the HTML of a field under its key with {HTML_SUFFIX}: {', '.join(taken)}")
+
+
+def check_fields(fields: Sequence[FieldDefinition]) -> None:
+    """Raise ValueError unless these make a content type: keys, components and what refers to them."""
+    check_keys(fields)
+    if sum(1 for _ in all_fields(fields)) > MAX_ALL_FIELDS:
+        raise ValueError(f"a content type has at most {MAX_ALL_FIELDS} fields, those of its components included")
+    defined = [component.key for component in all_components(fields)]
+    twice = sorted({key for key in defined if defined.count(key) > 1})
+    if twice:
+        raise ValueError(f"components defined twice: {', '.join(twice)}")
+    unknown = sorted({key for field in all_fields(fields) for key in field.allowed or ()} - set(defined))
+    if unknown:
+        raise ValueError(f"no field of the type defines the components {', '.join(unknown)}")
+
+
+def all_components(fields: Iterable[FieldDefinition]) -> Iterator[ComponentDefinition]:
+    """Every component that fields define, at any depth."""
+    for field in fields:
+        for component in field.components or ():
+            yield component
+            yield from all_components(component.fields)
+
+
+def all_fields(fields: Sequence[FieldDefinition]) -> Iterator[FieldDefinition]:
+    """Fields and those of their components, at any depth."""
+    yield from fields
+    for component in all_components(fields):
+        yield from component.fields

@@ -5,7 +5,8 @@ from tortoise.models import Model
 
 
 class ContentTypeRow(Model):
-    """One kind of content of one site. `version` counts changes of `definitions`, its fields."""
+    """One kind of content of one site. `version` counts changes of `definitions`, its fields; `layout` those of them
+    that rewrote stored data."""
 
     id = fields.UUIDField(primary_key=True)
     site_id = fields.UUIDField()
@@ -17,6 +18,7 @@ class ContentTypeRow(Model):
     url_pattern = fields.CharField(max_length=200, null=True)
     settings: object = fields.JSONField()
     version = fields.IntField(default=1)
+    layout = fields.IntField(default=0)
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
 

@@ -1,26 +1,24 @@
 """Content types in and out."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from scaicms.features.content_types.fields import FieldDefinition, FieldKey
+from scaicms.features.content_types.fields import MAX_FIELDS, FieldDefinition, FieldKey, check_fields
 from scaicms.kit.schemas import Body
 
 __all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "UpdateContentType"]
 
-MAX_FIELDS = 200
-Fields = Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS)]
+
+def _checked(fields: tuple[FieldDefinition, ...]) -> tuple[FieldDefinition, ...]:
+    check_fields(fields)
+    return fields
+
+
+Fields = Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS), AfterValidator(_checked)]
 UrlPattern = Annotated[str, Field(max_length=200, pattern=r"^/[A-Za-z0-9/_{}.-]*$")]
-
-
-def _unique_keys(fields: tuple[FieldDefinition, ...]) -> None:
-    keys = [field.key for field in fields]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"field keys given twice: {', '.join(twice)}")
 
 
 class CreateContentType(Body):
@@ -34,11 +32,6 @@ class CreateContentType(Body):
     )
     settings: dict[str, Any] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _unique_keys(self.fields)
-        return self
-
 
 class UpdateContentType(Body):
     name: str | None = Field(default=None, min_length=1, max_length=200)
@@ -46,12 +39,6 @@ class UpdateContentType(Body):
     fields: Fields | None = None
     url_pattern: UrlPattern | None = None
     settings: dict[str, Any] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.fields is not None:
-            _unique_keys(self.fields)
-        return self
 
 
 class ContentTypeOut(BaseModel):

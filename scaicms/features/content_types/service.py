@@ -19,6 +19,7 @@ from scaicms.features.content_types.events import ContentTypeCreated, ContentTyp
 from scaicms.features.content_types.fields import FieldDefinition
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
+from scaicms.features.content_types.walking import Leaf
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
@@ -31,7 +32,7 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import given
 from scaicms.kit.sites import Site
 
-__all__ = ["CompiledType", "ContentTypeService"]
+__all__ = ["CompiledType", "ContentTypeService", "Leaf"]
 
 TOPIC = "content_types"
 
@@ -177,6 +178,7 @@ def _compile(row: ContentTypeRow) -> CompiledType:
         version=row.version,
         url_pattern=row.url_pattern,
         settings=settings,
+        layout=row.layout,
         fields={field.key: field for field in fields},
         model=compile_model(row.key, fields),
     )

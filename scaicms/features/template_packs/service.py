@@ -12,6 +12,7 @@ from markupsafe import Markup
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.service import DeliveryService
+from scaicms.features.content_types.schemas import FieldDefinition
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.sites.service import SiteService
 from scaicms.features.template_packs.errors import PageNotFoundError
@@ -101,9 +102,9 @@ class _HtmlCache:
         known = self._kept.get(etag)
         if known is not None:
             return known
-        data, title = item["data"], item["data"].get(content_type.title_key or "")
-        texts = (data.get(f.key) for f in content_type.fields.values() if f.type == "markdown")
-        html = Markup("\n".join(markdown.to_html(_untitled(text, title)) for text in texts if text))  # noqa: S704 - to_html has sanitised it
+        title = item["data"].get(content_type.title_key or "")
+        texts = (_html(f, item["data"], title) for f in content_type.fields.values())
+        html = Markup("\n".join(text for text in texts if text))  # noqa: S704 - sanitised where it was rendered
         self._kept[etag] = html
         self._size += len(html)
         while self._size > MAX_CACHED_CHARACTERS:
@@ -116,6 +117,13 @@ def _untitled(text: str, title: str | None) -> str:
     """The text without a first heading that repeats the title, which the page shows already."""
     heading = _FIRST_HEADING.match(text)
     return text[heading.end() :] if heading is not None and heading[1].strip() == title else text
+
+
+def _html(field: FieldDefinition, data: dict[str, Any], title: str | None) -> str:
+    """The HTML of a text: documents carry that of rich text, Markdown is rendered here."""
+    if field.type == "markdown" and field.key in data:
+        return markdown.to_html(_untitled(data[field.key], title))
+    return str(data.get(field.html_key, "")) if field.html_key is not None else ""
 
 
 @lru_cache(maxsize=256)
