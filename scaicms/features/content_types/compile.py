@@ -1,9 +1,10 @@
 """From field definitions to one validator, compiled once per version of a content type."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
+from itertools import chain
 from operator import or_
 from typing import Annotated, Any, ForwardRef, Literal
 from uuid import UUID
@@ -16,7 +17,6 @@ from scaicms.features.content_types.fields import (
     ComponentDefinition,
     FieldDefinition,
     all_components,
-    all_fields,
 )
 from scaicms.features.content_types.values import BUILDERS, list_of
 from scaicms.features.content_types.walking import Leaf, leaves, settle_ids, shown
@@ -46,17 +46,15 @@ class CompiledType:
     url_pattern: str | None
     settings: Mapping[str, Any]
     fields: Mapping[str, FieldDefinition]
+    components: Mapping[str, ComponentDefinition]
+    """What the fields define, at any depth."""
     model: type[BaseModel]
-
-    @cached_property
-    def components(self) -> Mapping[str, ComponentDefinition]:
-        """The components that the fields define, at any depth."""
-        return {component.key: component for component in all_components(tuple(self.fields.values()))}
 
     @cached_property
     def has_relations(self) -> bool:
         """Whether any field, also one of a component, points to items."""
-        return any(field.type in RELATION_TYPES for field in all_fields(tuple(self.fields.values())))
+        fields = chain(self.fields.values(), *(component.fields for component in self.components.values()))
+        return any(field.type in RELATION_TYPES for field in fields)
 
     @property
     def unique_keys(self) -> list[str]:
@@ -97,10 +95,26 @@ class CompiledType:
         return shown(self.fields.values(), self.components, data, html=True)
 
     def without_private(self) -> "CompiledType":
-        """The type as readers know it; for checking what is published."""
-        fields = [field for field in self.fields.values() if not field.private]
-        public = {field.key: field for field in fields}
-        return replace(self, fields=public, model=compile_model(self.key, fields, self.components, private=False))
+        """The type as readers know it; for describing and checking what is published."""
+        fields = _public(self.fields.values())
+        components: dict[str, ComponentDefinition] = {}
+        named = [key for field in fields for key in field.component_keys]
+        while named:
+            key = named.pop()
+            if key not in components:
+                seen = _public(self.components[key].fields)
+                components[key] = self.components[key].model_copy(update={"fields": tuple(seen)})
+                named += [inner for field in seen for inner in field.component_keys]
+        return replace(
+            self,
+            fields={field.key: field for field in fields},
+            components=components,
+            model=compile_model(self.key, fields, components),
+        )
+
+
+def _public(fields: Iterable[FieldDefinition]) -> list[FieldDefinition]:
+    return [field for field in fields if not field.private]
 
 
 def _errors(error: ValidationError) -> list[FieldError]:
@@ -114,56 +128,55 @@ def compile_model(
     name: str,
     fields: Sequence[FieldDefinition],
     components: Mapping[str, ComponentDefinition] | None = None,
-    *,
-    private: bool = True,
 ) -> type[BaseModel]:
     """The pydantic model of `data`: unknown keys refused, null is "not set".
 
     `components` are those that fields may name without defining them; by default, what the fields define.
     """
     known = components if components is not None else {c.key: c for c in all_components(fields)}
-    models = {_model_name(key): _component_model(component, private=private) for key, component in known.items()}
+    models = {component_model_name(key): _component_model(component) for key, component in known.items()}
     for model in models.values():
         model.model_rebuild(force=True, _types_namespace=models)
-    data = create_model(f"{name}_data", __config__=ConfigDict(extra="forbid"), **_columns(fields, private=private))
+    data = create_model(f"{name}_data", __config__=ConfigDict(extra="forbid"), **_columns(fields))
     data.model_rebuild(force=True, _types_namespace=models)
     return data
 
 
-def _model_name(key: str) -> str:
+def component_model_name(key: str) -> str:
+    """What a component is called in JSON Schema."""
     return f"Component_{key}"
 
 
-def _component_model(component: ComponentDefinition, *, private: bool) -> type[BaseModel]:
+def _component_model(component: ComponentDefinition) -> type[BaseModel]:
     own: dict[str, Any] = {
         "kind": (Literal[component.key], Field(default=component.key, alias="_type")),
         "id": (Annotated[str, StringConstraints(pattern=ID_PATTERN)] | None, Field(default=None, alias="_id")),
     }
     return create_model(
-        _model_name(component.key),
+        component_model_name(component.key),
         __config__=ConfigDict(extra="forbid"),
         **own,
-        **_columns(component.fields, private=private),
+        **_columns(component.fields),
     )
 
 
-def _columns(fields: Sequence[FieldDefinition], *, private: bool) -> dict[str, Any]:
+def _columns(fields: Sequence[FieldDefinition]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for number, field in enumerate(fields):
-        if field.private and not private:
-            continue
         annotation = _of_components(field) if field.type in COMPONENT_TYPES else BUILDERS[field.type](field)
         # The key is an alias: as an attribute, `json` or `model_config` would collide with pydantic's own.
         about: dict[str, Any] = {"alias": field.key, "title": field.label, "description": field.help}
         if field.required and field.default is None:
             columns[f"f{number}"] = (annotation, Field(**about))
         else:
-            columns[f"f{number}"] = (annotation | None, Field(default=field.default, validate_default=True, **about))
+            # What is required is never null: there, null would take a value away for good.
+            kind = annotation if field.required else annotation | None
+            columns[f"f{number}"] = (kind, Field(default=field.default, validate_default=True, **about))
     return columns
 
 
 def _of_components(field: FieldDefinition) -> Any:
-    named = {key: Annotated[ForwardRef(_model_name(key)), Tag(_TAG + key)] for key in field.component_keys}
+    named = {key: Annotated[ForwardRef(component_model_name(key)), Tag(_TAG + key)] for key in field.component_keys}
     if field.type == "component":
         return named[field.component_keys[0]]
     if len(named) == 1:

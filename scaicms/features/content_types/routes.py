@@ -4,7 +4,13 @@ from aiohttp import web
 
 from scaicms.features.content_types import permissions
 from scaicms.features.content_types.models import ContentTypeRow
-from scaicms.features.content_types.schemas import ContentTypeOut, CreateContentType, UpdateContentType
+from scaicms.features.content_types.schemas import (
+    ContentTypeOut,
+    CreateContentType,
+    SchemaQuery,
+    TypesQuery,
+    UpdateContentType,
+)
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.kit import json
 from scaicms.kit.schemas import PageQuery
@@ -108,14 +114,33 @@ async def delete_content_type(call: Call) -> web.StreamResponse:
     "/{key}/schema",
     permission=permissions.READ,
     summary="JSON Schema of the type's data",
-    description="JSON Schema 2020-12 of `data`, for forms, editors and clients.",
+    description="JSON Schema 2020-12 of `data`, for forms, editors and clients. By default as drafts are written, with "
+    "what only documents carry as `readOnly`; `view=published` as readers get it, without private fields.",
+    query=SchemaQuery,
     media_type="application/schema+json",
     errors=(404,),
     conditional=True,
 )
 async def read_schema(call: Call) -> web.StreamResponse:
-    service = call.get(ContentTypeService)
-    await service.get(call.principal, call.site, call.path("key"))
-    compiled = await service.compiled(call.site.id, call.path("key"))
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **compiled.model.model_json_schema()}
+    schema = await call.get(ContentTypeService).json_schema(
+        call.principal, call.site, call.path("key"), published=call.query(SchemaQuery).view == "published"
+    )
     return conditional(call.request, json.dumps(schema), headers={"Content-Type": "application/schema+json"})
+
+
+@routes.get(
+    "/{key}/types",
+    permission=permissions.READ,
+    summary="Typed models of the type's data",
+    description="The source of a module: interfaces of TypeScript, or TypedDicts of Python 3.11 and later.",
+    query=TypesQuery,
+    media_type="text/plain",
+    errors=(404,),
+    conditional=True,
+)
+async def read_types(call: Call) -> web.StreamResponse:
+    query = call.query(TypesQuery)
+    code = await call.get(ContentTypeService).code(
+        call.principal, call.site, call.path("key"), query.language, published=query.view == "published"
+    )
+    return conditional(call.request, code.encode(), headers={"Content-Type": "text/plain; charset=utf-8"})

@@ -7,9 +7,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from scaicms.features.content_types.fields import MAX_FIELDS, FieldDefinition, FieldKey, check_fields
-from scaicms.kit.schemas import Body
+from scaicms.kit.schemas import Body, Query
 
-__all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "UpdateContentType"]
+__all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "SchemaQuery", "TypesQuery", "UpdateContentType"]
 
 
 def _checked(fields: tuple[FieldDefinition, ...]) -> tuple[FieldDefinition, ...]:
@@ -39,6 +39,14 @@ class UpdateContentType(Body):
     fields: Fields | None = None
     url_pattern: UrlPattern | None = None
     settings: dict[str, Any] | None = None
+
+
+class SchemaQuery(Query):
+    view: Literal["draft", "published"] = Field(default="draft", description="As it is written, or as readers get it.")
+
+
+class TypesQuery(SchemaQuery):
+    language: Literal["typescript", "python"]
 
 
 class ContentTypeOut(BaseModel):

@@ -1,11 +1,12 @@
 """Use cases of content types."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from scaicms.features.content_types import permissions, repository
+from scaicms.features.content_types import describing, permissions, repository
 from scaicms.features.content_types.changes import unsafe_changes
 from scaicms.features.content_types.compile import CompiledType, compile_model
 from scaicms.features.content_types.errors import (
@@ -16,7 +17,7 @@ from scaicms.features.content_types.errors import (
     unknown_type,
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
-from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.fields import FieldDefinition, all_components
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
 from scaicms.features.content_types.walking import Leaf
@@ -81,6 +82,19 @@ class ContentTypeService(Service):
         if row is None:
             raise ContentTypeNotFoundError
         return row
+
+    async def json_schema(self, principal: Principal, site: Site, key: str, *, published: bool) -> dict[str, Any]:
+        """JSON Schema 2020-12 of `data`, as drafts are written or as readers get it."""
+        return describing.json_schema(await self._described(principal, site, key, published=published))
+
+    async def code(self, principal: Principal, site: Site, key: str, language: str, *, published: bool) -> str:
+        """Typed models of `data` in a language of `describing.LANGUAGES`."""
+        return describing.LANGUAGES[language](await self._described(principal, site, key, published=published))
+
+    async def _described(self, principal: Principal, site: Site, key: str, *, published: bool) -> CompiledType:
+        await self.get(principal, site, key)
+        compiled = await self.compiled(site.id, key)
+        return compiled.without_private() if published else compiled
 
     async def create(self, principal: Principal, site: Site, new: CreateContentType) -> ContentTypeRow:
         principal.require(permissions.WRITE.code, site.id)
@@ -180,6 +194,7 @@ def _compile(row: ContentTypeRow) -> CompiledType:
         settings=settings,
         layout=row.layout,
         fields={field.key: field for field in fields},
+        components={component.key: component for component in all_components(fields)},
         model=compile_model(row.key, fields),
     )
 

@@ -156,7 +156,8 @@ def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
         schema = plugin.reference(model, "serialization")
         success["content"] = {operation.media_type: {"schema": _event(schema) if operation.is_stream else schema}}
     elif operation.status not in (204, 302, 304):
-        success["content"] = {operation.media_type: {"schema": {"type": "object"}}}
+        kind = "string" if operation.media_type.startswith("text/") else "object"
+        success["content"] = {operation.media_type: {"schema": {"type": kind}}}
     return success
 
 
