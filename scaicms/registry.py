@@ -15,6 +15,7 @@ from scaicms.features.search.feature import FEATURE as SEARCH
 from scaicms.features.sites.feature import FEATURE as SITES
 from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
+from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.kit.permissions import Permission
@@ -75,6 +76,10 @@ def subjects() -> dict[str, str]:
 
 def targets() -> dict[str, str]:
     return {kind: finder for feature in FEATURES for kind, finder in feature.targets.items()}
+
+
+def typed_rows() -> list[TypedRows]:
+    return [rows for feature in FEATURES for rows in feature.typed_rows]
 
 
 def connect_events() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic, Task
@@ -33,3 +34,5 @@ class Feature:
     """Kinds of things → where the `TargetFinder` is that tells what grants are narrowed by."""
     pages: str | None = None
     """Where the function is that adds routes outside `/api` to an `aiohttp.web.Application`."""
+    typed_rows: Sequence[TypedRows] = ()
+    """Tables with `data` of content types, for whoever changes the types."""

@@ -24,7 +24,10 @@ OWN_FILES = {
         "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
         "records", "render", "texts", "uploads",
     },
-    "content_types": {"changes", "compile", "fields"},
+    "content_types": {
+        "applying", "changes", "compile", "definitions", "describing", "fields", "plan_routes", "planning", "reach",
+        "remaking", "reshaping", "stored", "trying", "values", "walking",
+    },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
     "template_packs": {"site", "starter"},

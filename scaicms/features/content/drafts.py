@@ -11,7 +11,6 @@ from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import UnpublishedTarget
 from scaicms.features.content_types.service import CompiledType, Leaf
 from scaicms.kit.errors import FieldError, InvalidError
-from scaicms.kit.schemas import field_errors
 from scaicms.kit.slugs import slugify
 
 SLUG_CANDIDATES = 50

@@ -2,7 +2,23 @@
 
 from scaicms.features.content import events, permissions
 from scaicms.features.content.tasks import TASKS
+from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.web.feature import Feature
+
+# What a change of a content type rewrites.
+TYPED_ROWS = (
+    TypedRows(
+        name="draft",
+        table="entries",
+        key_type="uuid",
+        belongs="r.item_id IN (SELECT id FROM items WHERE type_id = $1)",
+        private=True,
+        references="content_references",
+    ),
+    TypedRows(
+        name="document", table="documents", key_type="bigint", belongs="r.type_id = $1", private=False, rendered=True
+    ),
+)
 
 FEATURE = Feature(
     name="content",
@@ -12,4 +28,5 @@ FEATURE = Feature(
     tasks=TASKS,
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
+    typed_rows=TYPED_ROWS,
 )

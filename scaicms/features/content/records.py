@@ -35,8 +35,9 @@ class Item:
 
     @property
     def etag(self) -> str:
-        """Validator of the draft: its version."""
-        return f'"v{self.version}"'
+        """Validator of the draft: its version, and how often changes of the type have rewritten what is stored."""
+        layout = self.content_type.layout
+        return f'"v{self.version}-{layout:x}"' if layout else f'"v{self.version}"'
 
 
 class Target(NamedTuple):

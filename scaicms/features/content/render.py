@@ -1,11 +1,11 @@
 """The JSON of an item: the draft for editors; the document for readers, with HTML and without private fields."""
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
 from scaicms.features.content.records import Item
 from scaicms.kit import json
+from scaicms.kit.etags import versioned_etag
 
 
 def draft(item: Item) -> dict[str, Any]:
@@ -17,16 +17,12 @@ def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
     """The complete JSON that delivery will return, and its ETag."""
     data = item.content_type.published(item.data)
     body = json.dumps(_shape(item, data, status="published", published_at=published_at))
-    return body, _etag(item.version, body)
+    return body, versioned_etag(item.version, body)
 
 
 def etag_of(whole: str, body: bytes) -> str:
     """The validator of a document of which only a part is shown; `whole` is that of all of it."""
-    return _etag(whole.strip('"v').partition("-")[0], body)
-
-
-def _etag(version: int | str, body: bytes) -> str:
-    return f'"v{version}-{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+    return versioned_etag(whole.strip('"v').partition("-")[0], body)
 
 
 def public_data(item: Item) -> dict[str, Any]:

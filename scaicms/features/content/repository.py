@@ -61,6 +61,18 @@ async def type_key(site_id: UUID, type_id: UUID) -> str:
     return key
 
 
+async def hold_type_of(site_id: UUID, item_id: UUID) -> Record | None:
+    """Key and version of an item's type, which nobody changes until this transaction ends. To be called before any lock
+    on the item: changes of types take theirs in this order too."""
+    return await db.fetchrow(
+        """SELECT h.type_key AS key, h.type_version AS version
+           FROM items i CROSS JOIN LATERAL hold_content_type(i.type_id) h
+           WHERE i.id = $1 AND i.site_id = $2 AND i.deleted_at IS NULL""",
+        item_id,
+        site_id,
+    )
+
+
 async def insert_item(item: Item) -> None:
     await db.execute(
         """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, created_at, created_by)
@@ -192,6 +204,20 @@ async def published(site_id: UUID, item_id: UUID) -> list[Record]:
         site_id,
         item_id,
     )
+
+
+async def published_ids(site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Items of a type of which anything is published, in the order of their ids."""
+    rows = await db.fetch(
+        """SELECT DISTINCT item_id FROM documents
+           WHERE site_id = $1 AND type_id = $2 AND ($3::uuid IS NULL OR item_id > $3)
+           ORDER BY item_id LIMIT $4""",
+        site_id,
+        type_id,
+        after,
+        limit,
+    )
+    return [row["item_id"] for row in rows]
 
 
 async def existing_targets(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, Target]:

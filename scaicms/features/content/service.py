@@ -61,10 +61,11 @@ class ContentService(Service):
         principal.require(permissions.CREATE.code, site.id)
         locale = known_locale(site, new.locale)
         writable = access.require_type(principal, permissions.CREATE, site.id, new.type, locale)
-        content_type = await self._types.compiled(site.id, new.type)
-        data = content_type.validate(new.data)
-        access.require_fields(writable, new.data)
+        known = await self._types.compiled(site.id, new.type)
         async with db.transaction():
+            content_type = await self._types.hold(known)
+            data = content_type.validate(new.data)
+            access.require_fields(writable, new.data)
             await drafts.claim_single(content_type)
             now = utcnow()
             item = Item(
@@ -204,6 +205,15 @@ class ContentService(Service):
         """Order transactions that keep something in step with an item, until this one ends."""
         await repository.lock_name("item", item_id)
 
+    async def published_ids(
+        self, principal: Principal, site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int
+    ) -> list[UUID]:
+        """Items of a type of which anything is published, in the order of their ids; for who may read all of them."""
+        principal.require(permissions.READ.code, site_id)
+        if principal.scope(permissions.READ.code, site_id) is not None:
+            raise principal.refusal(permissions.READ.code)
+        return await repository.published_ids(site_id, type_id, after=after, limit=limit)
+
     async def published_texts(self, principal: Principal, site_id: UUID, item_id: UUID) -> list[PublishedText]:
         """The words of what is published of an item, for who may read all of it; empty when nothing is."""
         principal.require(permissions.READ.code, site_id)
@@ -237,10 +247,11 @@ class ContentService(Service):
         expected_version: int | None,
     ) -> Item:
         """The item, to be changed. Who may not is refused before its version could tell that it is there."""
+        held = await repository.hold_type_of(site.id, item_id)
         row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None, lock=True)
-        if row is None:
+        if held is None or row is None:
             raise ItemNotFoundError
-        item = repository.to_item(row, await self._type_of(site, row["type_id"]))
+        item = repository.to_item(row, await self._types.at_version(site.id, held["key"], held["version"]))
         access.require_item(principal, permission, item)
         if expected_version is not None and expected_version != item.version:
             raise PreconditionFailedError(

@@ -21,7 +21,7 @@ from scaicms.features.content_types.fields import (
 from scaicms.features.content_types.values import BUILDERS, list_of
 from scaicms.features.content_types.walking import Leaf, leaves, settle_ids, shown
 from scaicms.kit.errors import FieldError, InvalidError
-from scaicms.web.body import field_errors
+from scaicms.kit.schemas import field_errors
 
 ID_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 # Tags of pydantic's unions show up in the places of errors. With a blank in it, none can be a field's key.

@@ -20,6 +20,29 @@ class ContentTypeInUseError(ConflictError):
     code, message = "content_type_in_use", "There is content of this type; delete it first."
 
 
+class PlanInProgressError(ConflictError):
+    code, message = "plan_in_progress", "Workers are changing this content type; wait until they are done."
+
+
+class PlanStaleError(ConflictError):
+    code, message = (
+        "plan_stale",
+        "The content type has changed since the plan was made, or the plan was used; plan anew.",
+    )
+
+
+class PlanFailsError(ConflictError):
+    code, message = "plan_fails", "Stored items would not fit; change them or the proposal, then plan anew."
+
+
+class NothingToRollBackError(ConflictError):
+    code, message = "nothing_to_roll_back", "No change of this content type is known that could be undone."
+
+
+class PlanNotFoundError(NotFoundError):
+    code, message = "plan_not_found", "This content type has no plan with this id."
+
+
 class PlanRequiredError(ConflictError):
     code = "plan_required"
     message = "This change could lose or invalidate stored data; it cannot be applied at once."

@@ -16,9 +16,16 @@ class ContentTypeUpdated(Event):
     schema_version: int
 
 
+class ContentTypeRewritten(Event):
+    """What is stored of the type was changed together with its fields."""
+
+    type: ClassVar[str] = "content_type.rewritten"
+    key: str
+
+
 class ContentTypeDeleted(Event):
     type: ClassVar[str] = "content_type.deleted"
     key: str
 
 
-ALL = (ContentTypeCreated, ContentTypeUpdated, ContentTypeDeleted)
+ALL = (ContentTypeCreated, ContentTypeUpdated, ContentTypeRewritten, ContentTypeDeleted)

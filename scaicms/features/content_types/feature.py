@@ -1,12 +1,14 @@
 """Manifest."""
 
 from scaicms.features.content_types import events, permissions
+from scaicms.features.content_types.tasks import TASKS
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
     name="content_types",
     models="scaicms.features.content_types.models",
-    routes=("scaicms.features.content_types.routes:routes",),
+    routes=("scaicms.features.content_types.plan_routes:routes", "scaicms.features.content_types.routes:routes"),
     events=events.ALL,
+    tasks=TASKS,
     permissions=permissions.ALL,
 )

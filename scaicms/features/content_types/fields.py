@@ -87,6 +87,12 @@ class FieldDefinition(BaseModel):
         description="Keys of components that other fields of the type define and this one takes too.",
     )
 
+    renamed_from: FieldKey | None = Field(
+        default=None,
+        exclude_if=lambda key: key is None,
+        description="In a plan: the key that the field has had; its values stay.",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.type in ("asset", "assets"):
@@ -180,6 +186,9 @@ class ComponentDefinition(BaseModel):
         wrong = sorted(field.key for field in self.fields if field.unique or field.indexed or field.localized)
         if wrong:
             raise ValueError(f"only fields of the type itself are unique, indexed or localized: not {', '.join(wrong)}")
+        # A component that is its own default would have no end.
+        if any(field.default is not None and field.type in COMPONENT_TYPES for field in self.fields):
+            raise ValueError("components in components have no default")
         return self
 
 

@@ -1,11 +1,13 @@
 """Every query on content types; each is of one site."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow, SchemaVersionRow
 from scaicms.infra import db
 from scaicms.kit.ids import is_key
+from scaicms.kit.principal import Principal
 
 
 async def list_types(
@@ -34,3 +36,70 @@ async def has_items(site_id: UUID, type_id: UUID) -> bool:
     """Whether any item of the type is stored, trash included."""
     sql = "SELECT EXISTS (SELECT 1 FROM items WHERE site_id = $1 AND type_id = $2)"
     return bool(await db.fetchval(sql, site_id, type_id))
+
+
+async def hold(type_id: UUID) -> int | None:
+    """Keep changes of a type's stored data out until this transaction ends; the version that the type has, if any."""
+    version: int | None = await db.fetchval("SELECT type_version FROM hold_content_type($1)", type_id)
+    return version
+
+
+async def add_version(
+    row: ContentTypeRow, proposal: Iterable[FieldDefinition], plan_id: UUID | None, actor: Principal
+) -> None:
+    """Remember which fields the type has from now on."""
+    await SchemaVersionRow.create(
+        site_id=row.site_id,
+        type_id=row.id,
+        version=row.version,
+        proposal=[field.model_dump(mode="json") for field in proposal],
+        plan_id=plan_id,
+        created_at=row.updated_at,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+    )
+
+
+async def versions(type_id: UUID, *, limit: int, offset: int) -> tuple[list[SchemaVersionRow], int]:
+    rows = SchemaVersionRow.filter(type_id=type_id)
+    return await rows.order_by("-version").limit(limit).offset(offset), await rows.count()
+
+
+async def find_plan(type_id: UUID, plan_id: UUID, *, lock: bool = False) -> SchemaPlanRow | None:
+    query = SchemaPlanRow.filter(type_id=type_id, id=plan_id)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def plan_of_job(plan_id: UUID) -> tuple[SchemaPlanRow, ContentTypeRow] | None:
+    """A plan with its type; None when the type is gone."""
+    plan = await SchemaPlanRow.filter(id=plan_id).first()
+    row = await ContentTypeRow.filter(id=plan.type_id).first() if plan is not None else None
+    return (plan, row) if plan is not None and row is not None else None
+
+
+async def lock_type(type_id: UUID) -> ContentTypeRow | None:
+    return await ContentTypeRow.filter(id=type_id).select_for_update().first()
+
+
+async def is_being_changed(type_id: UUID) -> bool:
+    """Whether workers are about to exchange stored rows of the type."""
+    sql = """SELECT EXISTS (SELECT 1 FROM content_type_plans p JOIN jobs j ON j.id = p.job_id
+             WHERE p.type_id = $1 AND p.state = 'applying' AND j.state = 'pending')"""
+    return bool(await db.fetchval(sql, type_id))
+
+
+async def other_plans(type_id: UUID, but: UUID) -> list[UUID]:
+    """Plans of a type whose rows are no longer needed when `but` is the last one applied."""
+    rows = await SchemaPlanRow.filter(type_id=type_id).exclude(id=but).values_list("id", flat=True)
+    return [UUID(str(row)) for row in rows]
+
+
+async def forget_history(type_id: UUID) -> None:
+    """Remove versions, plans and backups of a type that is being deleted."""
+    for sql in (
+        """DELETE FROM content_type_plan_rows
+           WHERE plan_id IN (SELECT id FROM content_type_plans WHERE type_id = $1)""",
+        "DELETE FROM content_type_plans WHERE type_id = $1",
+        "DELETE FROM content_type_versions WHERE type_id = $1",
+    ):
+        await db.execute(sql, type_id)

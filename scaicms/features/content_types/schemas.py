@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from scaicms.features.content_types.changes import Op
 from scaicms.features.content_types.fields import MAX_FIELDS, FieldDefinition, FieldKey, check_fields
 from scaicms.kit.schemas import Body, Query
 
@@ -47,6 +48,63 @@ class SchemaQuery(Query):
 
 class TypesQuery(SchemaQuery):
     language: Literal["typescript", "python"]
+
+
+class ProposeFields(Body):
+    fields: Fields
+
+
+class FailingRow(BaseModel):
+    """A stored row that would not fit, and why."""
+
+    item_id: UUID
+    locale: str
+    row: str = Field(description="`draft` or `document`.")
+    pointer: str
+    code: str
+    message: str
+
+
+class PlannedChange(BaseModel):
+    op: Op
+    field: str = Field(description="The field's path: `title`, in components `body.quote.words`.")
+    what: str
+    destructive: bool = Field(description="Whether values are given up; a rollback brings them back.")
+    rows: int = Field(description="Stored rows (drafts and documents) that hold what the change is about.")
+    failing: list[FailingRow] = Field(description="The first 100 rows that would not fit.")
+    failing_total: int
+    lock: Literal["none", "writes"] = Field(
+        description="Who waits while rows are exchanged: nobody, or who writes items of the type. Readers never do."
+    )
+
+
+class PlanOut(BaseModel):
+    plan_id: UUID
+    base_version: int
+    state: Literal["planned", "applying", "applied", "failed"]
+    changes: list[PlannedChange]
+    rows_total: int
+    rows_checked: int = Field(description="Rows that the dry run looked at; applying looks at all.")
+    seconds: float = Field(description="How long applying will take, judged by the dry run.")
+    created_at: datetime
+
+
+class PlanApplying(BaseModel):
+    plan_id: UUID
+    status: str
+    job_id: UUID
+
+
+class VersionOut(BaseModel):
+    """The fields that a type had from a moment on; `renamed_from` says what they were called before."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+    version: int
+    fields: tuple[FieldDefinition, ...] = Field(validation_alias="proposal")
+    plan_id: UUID | None
+    created_at: datetime
+    created_by: UUID | None = Field(validation_alias="actor_id")
 
 
 class ContentTypeOut(BaseModel):

@@ -7,33 +7,34 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.content_types import describing, permissions, repository
-from scaicms.features.content_types.changes import unsafe_changes
-from scaicms.features.content_types.compile import CompiledType, compile_model
+from scaicms.features.content_types.changes import changes
+from scaicms.features.content_types.compile import CompiledType
+from scaicms.features.content_types.definitions import check_new, compile_row, fields_of, stored_form
 from scaicms.features.content_types.errors import (
     ContentTypeExistsError,
     ContentTypeInUseError,
-    ContentTypeNotFoundError,
+    PlanInProgressError,
     PlanRequiredError,
     unknown_type,
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
-from scaicms.features.content_types.fields import FieldDefinition, all_components
+from scaicms.features.content_types.fields import FieldDefinition
 from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.features.content_types.reach import reaches, readable, writable
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
+from scaicms.features.content_types.stored import declare as declare_rows
 from scaicms.features.content_types.walking import Leaf
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
-from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
-from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import given
 from scaicms.kit.sites import Site
 
-__all__ = ["CompiledType", "ContentTypeService", "Leaf"]
+__all__ = ["TOPIC", "CompiledType", "ContentTypeService", "Leaf", "declare_rows"]
 
 TOPIC = "content_types"
 
@@ -57,11 +58,28 @@ class ContentTypeService(Service):
         row = await repository.find(site_id, key)
         if row is None:
             raise unknown_type(key)
-        compiled = _compile(row)
+        compiled = compile_row(row)
         # Inside a transaction the row may never be committed: other requests must not see it.
         if not db.in_open_transaction():
             self._compiled[site_id, key] = compiled
         return compiled
+
+    async def at_version(self, site_id: UUID, key: str, version: int) -> CompiledType:
+        """The same for who holds the type (`hold_content_type`) and so knows its version: never an older one."""
+        known = await self.compiled(site_id, key)
+        if known.version == version:
+            return known
+        row = await repository.find(site_id, key)
+        if row is None:
+            raise unknown_type(key)
+        return compile_row(row)
+
+    async def hold(self, content_type: CompiledType) -> CompiledType:
+        """The type as it is, and stays until this transaction ends: who stores data of it holds it first."""
+        version = await repository.hold(content_type.id)
+        if version is None:
+            raise unknown_type(content_type.key)
+        return await self.at_version(content_type.site_id, content_type.key, version)
 
     async def with_addresses(self, site_id: UUID) -> list[CompiledType]:
         """The types whose items have pages of their own, oldest first."""
@@ -77,11 +95,7 @@ class ContentTypeService(Service):
         return await repository.list_types(site.id, only, limit=limit, offset=offset)
 
     async def get(self, principal: Principal, site: Site, key: str) -> ContentTypeRow:
-        principal.require(permissions.READ.code, site.id)
-        row = await repository.find(site.id, key) if _reaches(principal, permissions.READ, site, key) else None
-        if row is None:
-            raise ContentTypeNotFoundError
-        return row
+        return await readable(principal, site, key)
 
     async def json_schema(self, principal: Principal, site: Site, key: str, *, published: bool) -> dict[str, Any]:
         """JSON Schema 2020-12 of `data`, as drafts are written or as readers get it."""
@@ -92,27 +106,28 @@ class ContentTypeService(Service):
         return describing.LANGUAGES[language](await self._described(principal, site, key, published=published))
 
     async def _described(self, principal: Principal, site: Site, key: str, *, published: bool) -> CompiledType:
-        await self.get(principal, site, key)
+        await readable(principal, site, key)
         compiled = await self.compiled(site.id, key)
         return compiled.without_private() if published else compiled
 
     async def create(self, principal: Principal, site: Site, new: CreateContentType) -> ContentTypeRow:
         principal.require(permissions.WRITE.code, site.id)
-        if not _reaches(principal, permissions.WRITE, site, new.key):
+        if not reaches(principal, permissions.WRITE, site, new.key):
             raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {new.key}.")
-        _check_defaults(new.fields)
+        check_new(new.fields)
         now = utcnow()
         row = ContentTypeRow(
             id=new_id(),
             site_id=site.id,
             created_at=now,
             updated_at=now,
-            definitions=[field.model_dump(mode="json") for field in new.fields],
+            definitions=stored_form(new.fields),
             **new.model_dump(exclude={"fields"}),
         )
         try:
             async with db.transaction():
                 await row.save(force_create=True)
+                await repository.add_version(row, new.fields, None, principal)
                 await record(ContentTypeCreated(site_id=site.id, aggregate_id=row.id, key=row.key), actor=principal)
                 await notify(TOPIC, str(site.id))
         except IntegrityError:
@@ -133,12 +148,12 @@ class ContentTypeService(Service):
         Raises:
             PlanRequiredError: stored items might not fit any more; the message says which changes are why.
         """
-        principal.require(permissions.WRITE.code, site.id)
         async with db.transaction():
-            row = await self._lock(principal, site, key)
+            row = await writable(principal, site, key)
             check(row)
             if change.fields is not None:
-                _apply_fields(row, change.fields)
+                await _apply_fields(row, change.fields)
+                await repository.add_version(row, change.fields, None, principal)
             row.update_from_dict(given(change, nullable={"url_pattern"}, exclude={"fields"}))
             row.updated_at = utcnow()
             await row.save()
@@ -148,76 +163,22 @@ class ContentTypeService(Service):
         return row
 
     async def delete(self, principal: Principal, site: Site, key: str) -> None:
-        principal.require(permissions.WRITE.code, site.id)
         async with db.transaction():
-            row = await self._lock(principal, site, key)
+            row = await writable(principal, site, key)
             if await repository.has_items(site.id, row.id):
                 raise ContentTypeInUseError
             await row.delete()
+            await repository.forget_history(row.id)
             await record(ContentTypeDeleted(site_id=site.id, aggregate_id=row.id, key=key), actor=principal)
             await notify(TOPIC, str(site.id))
 
-    @staticmethod
-    async def _lock(principal: Principal, site: Site, key: str) -> ContentTypeRow:
-        """The type, to be changed: refused where the caller may only read it, not found where not even that."""
-        row = await repository.find(site.id, key, lock=True)
-        if row is not None and _reaches(principal, permissions.WRITE, site, key):
-            return row
-        if row is not None and _reaches(principal, permissions.READ, site, key):
-            raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {key}.")
-        raise ContentTypeNotFoundError
 
-
-def _reaches(principal: Principal, permission: Permission, site: Site, key: str) -> bool:
-    if not principal.may(permission.code, site.id):
-        return False
-    scope = principal.scope(permission.code, site.id)
-    return scope is None or scope.reaches_type(key)
-
-
-def _fields(row: ContentTypeRow) -> tuple[FieldDefinition, ...]:
-    stored: list[object] = row.definitions  # type: ignore[assignment]  # JSON column, written by this module alone
-    return tuple(FieldDefinition.model_validate(field) for field in stored)
-
-
-def _compile(row: ContentTypeRow) -> CompiledType:
-    fields = _fields(row)
-    settings: dict[str, object] = row.settings  # type: ignore[assignment]  # JSON column, written here alone
-    return CompiledType(
-        id=row.id,
-        site_id=row.site_id,
-        key=row.key,
-        name=row.name,
-        kind=row.kind,
-        version=row.version,
-        url_pattern=row.url_pattern,
-        settings=settings,
-        layout=row.layout,
-        fields={field.key: field for field in fields},
-        components={component.key: component for component in all_components(fields)},
-        model=compile_model(row.key, fields),
-    )
-
-
-def _apply_fields(row: ContentTypeRow, fields: tuple[FieldDefinition, ...]) -> None:
-    unsafe = unsafe_changes(_fields(row), fields)
-    if unsafe:
-        raise PlanRequiredError(f"{PlanRequiredError.message} Because: {'; '.join(unsafe)}.")
-    _check_defaults(fields)
-    row.definitions = [field.model_dump(mode="json") for field in fields]
+async def _apply_fields(row: ContentTypeRow, fields: tuple[FieldDefinition, ...]) -> None:
+    found = [change for change in changes(fields_of(row.definitions), fields) if not change.safe]
+    if found:
+        raise PlanRequiredError(f"{PlanRequiredError.message} Because: {'; '.join(map(str, found))}.")
+    check_new(fields)
+    if await repository.is_being_changed(row.id):
+        raise PlanInProgressError
+    row.definitions = stored_form(fields)
     row.version += 1
-
-
-def _check_defaults(fields: tuple[FieldDefinition, ...]) -> None:
-    """A default that the field itself would refuse is an error of the type, found now and not at the first item."""
-    for number, field in enumerate(fields):
-        if field.default is None:
-            continue
-        model = compile_model("default", [field])
-        try:
-            model.model_validate({field.key: field.default})
-        except ValueError:
-            wrong = FieldError(
-                f"/fields/{number}/default", "invalid_default", "The field would not accept its default."
-            )
-            raise InvalidError(errors=[wrong]) from None

@@ -52,7 +52,7 @@ def leaves(
 
 
 def elements_of(value: Any) -> list[dict[str, Any]]:
-    """The components in a value of a component field."""
+    """The components in a checked value of a component field."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -68,12 +68,18 @@ def shown(
             continue
         value = data[field.key]
         if field.type in COMPONENT_TYPES:
-            inner = [shown(components[e["_type"]].fields, components, e, html=html) for e in elements_of(value)]
+            inner = [_shown_element(components, element, html=html) for element in elements_of(value)]
             value = inner if isinstance(value, list) else inner[0]
         out[field.key] = value
         if html and field.html_key is not None:
             out[field.html_key] = richtext.to_html(value)
     return out
+
+
+def _shown_element(components: Components, element: Any, *, html: bool) -> Any:
+    # On its way through a plan a value may not be what its field takes; the check will say so.
+    component = components.get(str(element.get("_type"))) if isinstance(element, dict) else None
+    return element if component is None else shown(component.fields, components, element, html=html)
 
 
 def settle_ids(
@@ -116,7 +122,7 @@ class _Ids:
 
     def _carry(self, fields: Collection[FieldDefinition], data: dict[str, Any], old: Mapping[str, Any]) -> None:
         for field, value in _component_values(fields, data):
-            before = elements_of(old.get(field.key))
+            before = [element for element in elements_of(old.get(field.key)) if "_id" in element]
             by_id = {element["_id"]: element for element in before}
             alike: dict[bytes, list[dict[str, Any]]] = {}
             for element in before:

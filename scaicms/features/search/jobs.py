@@ -14,6 +14,15 @@ class IndexPayload(JobPayload):
 INDEX_CONTENT = Job("search.index_content", "search", IndexPayload)
 
 
+class IndexTypePayload(JobPayload):
+    """The content type whose published items shall be indexed anew, since its fields have changed."""
+
+    type_id: UUID
+
+
+INDEX_TYPE = Job("search.index_type", "search", IndexTypePayload, atomic=False, priority=-1)
+
+
 class PrunePayload(JobPayload):
     """Nothing to say: the settings tell what is past its time."""
 

@@ -56,6 +56,15 @@ class SearchService(Service):
         ]
         await self._backend.replace(site_id, item_id, documents)
 
+    async def index_type(
+        self, principal: Principal, site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int
+    ) -> UUID | None:
+        """The same for the next `limit` published items of a type; the last one's id, None when there are no more."""
+        item_ids = await self._content.published_ids(principal, site_id, type_id, after=after, limit=limit)
+        for item_id in item_ids:
+            await self.index_item(principal, site_id, item_id)
+        return item_ids[-1] if len(item_ids) == limit else None
+
     async def search(self, principal: Principal, site: Site, query: SearchQuery) -> Found:
         """Published items of the site that match, best first."""
         principal.require(content_permissions.READ.code, site.id)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from scaicms.features.content.events import ContentDeleted, ContentEvent, ContentPublished, ContentUnpublished
-from scaicms.features.search.jobs import INDEX_CONTENT, IndexPayload
+from scaicms.features.content_types.events import ContentTypeRewritten
+from scaicms.features.search.jobs import INDEX_CONTENT, INDEX_TYPE, IndexPayload, IndexTypePayload
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs import JobRequest
@@ -18,6 +19,14 @@ def index(event: ContentEvent) -> Iterable[JobRequest]:
     )
 
 
-SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = dict.fromkeys(
-    (ContentPublished, ContentUnpublished, ContentDeleted), (index,)
-)
+def index_type(event: ContentTypeRewritten) -> Iterable[JobRequest]:
+    """Which fields are searched, and what they say, may be others now."""
+    yield INDEX_TYPE.request(
+        IndexTypePayload(type_id=event.aggregate_id), site_id=event.site_id, dedupe_key=f"type:{event.aggregate_id}"
+    )
+
+
+SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
+    **dict.fromkeys((ContentPublished, ContentUnpublished, ContentDeleted), (index,)),
+    ContentTypeRewritten: (index_type,),
+}

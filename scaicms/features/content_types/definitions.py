@@ -1,0 +1,65 @@
+"""From stored definitions to fields and compiled types, and back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from scaicms.features.content_types.compile import CompiledType, compile_model
+from scaicms.features.content_types.fields import FieldDefinition, all_components, all_fields
+from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.kit.errors import FieldError, InvalidError
+
+
+def fields_of(stored: object) -> tuple[FieldDefinition, ...]:
+    """Fields as a JSON column of this feature holds them."""
+    columns: list[object] = stored  # type: ignore[assignment]  # JSON column, written by this module alone
+    return tuple(FieldDefinition.model_validate(field) for field in columns)
+
+
+def stored_form(fields: Iterable[FieldDefinition]) -> list[dict[str, Any]]:
+    return [field.model_dump(mode="json") for field in fields]
+
+
+def compile_row(row: ContentTypeRow, fields: Sequence[FieldDefinition] | None = None) -> CompiledType:
+    """The type of a row, with its own fields or with others."""
+    given = fields if fields is not None else fields_of(row.definitions)
+    settings: Mapping[str, object] = row.settings  # type: ignore[assignment]  # JSON column, written here alone
+    components = {component.key: component for component in all_components(given)}
+    return CompiledType(
+        id=row.id,
+        site_id=row.site_id,
+        key=row.key,
+        name=row.name,
+        kind=row.kind,
+        version=row.version,
+        layout=row.layout,
+        url_pattern=row.url_pattern,
+        settings=settings,
+        fields={field.key: field for field in given},
+        components=components,
+        model=compile_model(row.key, given, components),
+    )
+
+
+def check_defaults(fields: Sequence[FieldDefinition]) -> None:
+    """A default that the field itself would refuse is an error of the type, found now and not at the first item."""
+    components = {component.key: component for component in all_components(fields)}
+    numbers = {id(field): number for number, field in enumerate(fields)}
+    for field in all_fields(fields):
+        if field.default is None:
+            continue
+        try:
+            compile_model("default", [field], components).model_validate({field.key: field.default})
+        except ValueError:
+            number = numbers.get(id(field))
+            pointer = f"/fields/{number}/default" if number is not None else "/fields"
+            message = f"The field {field.key} would not accept its default."
+            raise InvalidError(errors=[FieldError(pointer, "invalid_default", message)]) from None
+
+
+def check_new(fields: Sequence[FieldDefinition]) -> None:
+    """The same, and no `renamed_from`: outside a plan there is nothing that a field was called before."""
+    renamed = sorted(field.key for field in all_fields(fields) if field.renamed_from is not None)
+    if renamed:
+        message = f"renamed_from belongs to a plan: {', '.join(renamed)}."
+        raise InvalidError(errors=[FieldError("/fields", "renamed_from", message)])
+    check_defaults(fields)

@@ -1,0 +1,160 @@
+"""Every statement on the rows that hold data of a type, in whatever tables features have declared (`TypedRows`).
+
+A plan's new rows wait in `content_type_plan_rows` until all are exchanged in one transaction; afterwards they are what
+the plan is undone from.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.infra import db
+from scaicms.infra.db.typed_rows import TypedRows
+from scaicms.kit import json
+
+_declared: list[TypedRows] = []
+
+
+def declare(rows: Iterable[TypedRows]) -> None:
+    """Make the tables of all features known; called once at start-up."""
+    _declared[:] = rows
+
+
+def tables() -> Sequence[TypedRows]:
+    return tuple(_declared)
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """What a row shall become; `after` None: it stays as it is. `stamp` tells whether it was written since."""
+
+    key: str
+    stamp: str
+    before: str | None = None
+    after: str | None = None
+    body: bytes | None = None
+    etag: str | None = None
+    references: str | None = None
+
+
+async def count(table: TypedRows, type_id: UUID) -> int:
+    return int(await db.fetchval(f"SELECT count(*) FROM {table.table} r WHERE {table.belongs}", type_id))
+
+
+async def page(
+    table: TypedRows, type_id: UUID, plan_id: UUID, undone: UUID | None, *, after: str | None, limit: int
+) -> list[Record]:
+    """Rows that the plan has not seen as they are now, in the order of their ids; with what `undone` had changed."""
+    # Two statements and not one with `$6 IS NULL OR`, which no index answers.
+    further = f"AND r.id > $6::text::{table.key_type}" if after is not None else ""
+    return await db.fetch(
+        f"""SELECT r.id::text AS key, r.xmin::text AS stamp, r.item_id, r.locale, r.data,
+                   {"r.body" if table.rendered else "NULL::bytea"} AS body, b.before, b.after
+            FROM {table.table} r
+            LEFT JOIN content_type_plan_rows s ON s.plan_id = $2 AND s.store = $3 AND s.key = r.id::text
+            LEFT JOIN content_type_plan_rows b ON b.plan_id = $4 AND b.store = $3 AND b.key = r.id::text
+            WHERE {table.belongs} AND s.stamp IS DISTINCT FROM r.xmin::text {further}
+            ORDER BY r.id LIMIT $5""",
+        type_id,
+        plan_id,
+        table.name,
+        undone,
+        limit,
+        *([after] if after is not None else []),
+    )
+
+
+async def stage(table: TypedRows, plan_id: UUID, rows: Sequence[NewRow]) -> None:
+    """Put new rows beside the old ones, where nobody reads them yet."""
+    await db.execute(
+        """INSERT INTO content_type_plan_rows (plan_id, store, key, stamp, before, after, body, etag, refs)
+           SELECT $1, $2, n.key, n.stamp, n.before::jsonb, n.after::jsonb, n.body, n.etag, n.refs::jsonb
+           FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[])
+                AS n(key, stamp, before, after, body, etag, refs)
+           ON CONFLICT (plan_id, store, key) DO UPDATE SET stamp = excluded.stamp, before = excluded.before,
+               after = excluded.after, body = excluded.body, etag = excluded.etag, refs = excluded.refs""",
+        plan_id,
+        table.name,
+        [row.key for row in rows],
+        [row.stamp for row in rows],
+        [row.before for row in rows],
+        [row.after for row in rows],
+        [row.body for row in rows],
+        [row.etag for row in rows],
+        [row.references for row in rows],
+    )
+
+
+async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID) -> int:
+    """Make the rows what the plan says; how many changed. Nobody may write them meanwhile (`keep_writers_out`)."""
+    more = ", body = s.body, etag = s.etag" if table.rendered else ""
+    changed = await db.execute(
+        f"""UPDATE {table.table} r SET data = s.after{more} FROM content_type_plan_rows s
+            WHERE s.plan_id = $1 AND s.store = $2 AND s.after IS NOT NULL AND r.id = s.key::{table.key_type}""",
+        plan_id,
+        table.name,
+    )
+    if table.references is not None:
+        await _exchange_references(table, plan_id, site_id)
+    return changed
+
+
+async def _exchange_references(table: TypedRows, plan_id: UUID, site_id: UUID) -> None:
+    touched = f"""SELECT r.item_id, s.refs FROM content_type_plan_rows s
+                  JOIN {table.table} r ON r.id = s.key::{table.key_type}
+                  WHERE s.plan_id = $1 AND s.store = $2 AND s.refs IS NOT NULL"""
+    await db.execute(
+        f"DELETE FROM {table.references} USING ({touched}) t WHERE {table.references}.item_id = t.item_id",
+        plan_id,
+        table.name,
+    )
+    await db.execute(
+        f"""INSERT INTO {table.references} (site_id, item_id, field, target_id)
+            SELECT DISTINCT $3::uuid, t.item_id, ref->>0, (ref->>1)::uuid
+            FROM ({touched}) t CROSS JOIN LATERAL jsonb_array_elements(t.refs) ref""",
+        plan_id,
+        table.name,
+        site_id,
+    )
+
+
+async def duplicates(table: TypedRows, type_id: UUID, key: str, limit: int) -> list[Record]:
+    """Rows whose value of a field another item has too, in the same locale."""
+    return await db.fetch(
+        f"""SELECT item_id, locale FROM (
+                SELECT r.item_id, r.locale, count(*) OVER (PARTITION BY r.locale, r.data->$2) AS alike
+                FROM {table.table} r WHERE {table.belongs} AND r.data ? $2) d
+            WHERE alike > 1 ORDER BY item_id LIMIT $3""",
+        type_id,
+        key,
+        limit,
+    )
+
+
+async def forget(plan_ids: Sequence[UUID], limit: int) -> int:
+    """Remove up to `limit` waiting rows and backups of plans; how many."""
+    return await db.execute(
+        """DELETE FROM content_type_plan_rows WHERE ctid = ANY(ARRAY(
+               SELECT ctid FROM content_type_plan_rows WHERE plan_id = ANY($1) LIMIT $2))""",
+        list(plan_ids),
+        limit,
+    )
+
+
+async def keep_writers_out(type_id: UUID, seconds: float) -> None:
+    """Wait until nobody who writes items of the type is left, and let nobody in until this transaction ends.
+
+    Raises:
+        asyncpg.LockNotAvailableError: somebody has been writing for longer than `seconds`.
+    """
+    await db.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+    await db.execute("SELECT pg_advisory_xact_lock(content_type_lock($1))", type_id)
+
+
+def decoded(row: Record) -> tuple[dict[str, Any], dict[str, Any] | None, dict[str, Any] | None]:
+    """A row's data, and that before and after the change that is being undone."""
+    before, after = row["before"], row["after"]
+    return json.loads(row["data"]), before and json.loads(before), after and json.loads(after)

@@ -1,0 +1,24 @@
+"""Job handlers: payload to service call."""
+
+import time
+from dataclasses import asdict
+
+from scaicms.features.content_types.applying import ApplyService
+from scaicms.features.content_types.jobs import APPLY_PLAN, ApplyPayload
+from scaicms.infra.jobs import JobYieldError, RunningJob
+from scaicms.infra.jobs.declare import Task
+
+# Half of what one attempt on the queue may take; then the plan continues in another turn.
+TURN_SECONDS = APPLY_PLAN.seconds / 2
+
+
+async def apply_plan(payload: ApplyPayload, job: RunningJob) -> None:
+    started = time.monotonic()
+    steps = job.services.get(ApplyService).steps(payload.plan_id, checkpoint=job.checkpoint, resume=job.progress)
+    async for progress in steps:
+        job.result = {**asdict(progress), "plan_id": str(payload.plan_id)}
+        if time.monotonic() - started > TURN_SECONDS and progress.phase != "done":
+            raise JobYieldError
+
+
+TASKS = (Task(APPLY_PLAN, apply_plan),)

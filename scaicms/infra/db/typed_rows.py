@@ -1,0 +1,22 @@
+"""Tables whose rows hold `data` of content types, as their features declare them: a change of a type rewrites it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TypedRows:
+    """One table. Its rows have `id`, `item_id`, `locale` and `data` (jsonb). Written by whoever declares it."""
+
+    name: str
+    """What a report calls a row of it: `draft`, `document`."""
+    table: str
+    key_type: str
+    """SQL type of `id`."""
+    belongs: str
+    """SQL that tells whether the row `r` is of the type $1."""
+    private: bool
+    """Whether `data` holds private fields."""
+    rendered: bool = False
+    """Whether rows also have `body`, the complete JSON with what readers get as its `data`, and its `etag`."""
+    references: str | None = None
+    """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
