@@ -26,7 +26,7 @@ OWN_FILES = {
     },
     "content_types": {
         "applying", "changes", "compile", "definitions", "describing", "fields", "plan_routes", "planning", "reach",
-        "remaking", "reshaping", "stored", "trying", "values", "walking",
+        "indexing", "remaking", "reshaping", "stored", "trying", "values", "walking",
     },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
