@@ -7,6 +7,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.content_types import describing, permissions, repository
+from scaicms.features.content_types.bundling import declare as declare_parts
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
 from scaicms.features.content_types.definitions import check_new, compile_row, fields_of, stored_form
@@ -41,6 +42,7 @@ __all__ = [
     "CompiledType",
     "ContentTypeService",
     "Leaf",
+    "declare_parts",
     "declare_rows",
     "number_sql",
     "order_sql",
