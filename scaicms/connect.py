@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 from scaicms import registry
-from scaicms.features.content_types.service import declare_rows
+from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
@@ -17,6 +17,7 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     """Connect this process and give the services over its connections."""
     declare(registry.permissions(), subjects=registry.subjects(), targets=registry.targets())
     declare_rows(registry.typed_rows())
+    declare_parts(registry.bundle_parts())
     registry.connect_events()
     async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
         yield Services(resources)

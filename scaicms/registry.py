@@ -82,6 +82,10 @@ def typed_rows() -> list[TypedRows]:
     return [rows for feature in FEATURES for rows in feature.typed_rows]
 
 
+def bundle_parts() -> dict[str, str]:
+    return {name: part for feature in FEATURES for name, part in feature.bundle.items()}
+
+
 def connect_events() -> None:
     """Make events known and connect their subscribers; every process that writes does this at start-up."""
     for feature in FEATURES:

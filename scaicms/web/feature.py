@@ -34,5 +34,7 @@ class Feature:
     """Kinds of things → where the `TargetFinder` is that tells what grants are narrowed by."""
     pages: str | None = None
     """Where the function is that adds routes outside `/api` to an `aiohttp.web.Application`."""
+    bundle: Mapping[str, str] = field(default_factory=dict)
+    """Parts of bundles → where the `BundlePart` is, for `/content-types/bundle`."""
     typed_rows: Sequence[TypedRows] = ()
     """Tables with `data` of content types, for whoever changes the types."""

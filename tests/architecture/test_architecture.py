@@ -25,8 +25,9 @@ OWN_FILES = {
         "records", "render", "texts", "uploads",
     },
     "content_types": {
-        "applying", "changes", "compile", "definitions", "describing", "fields", "plan_routes", "planning", "reach",
-        "remaking", "reshaping", "stored", "trying", "values", "walking",
+        "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",
+        "indexing", "plan_routes", "planning", "reach", "remaking", "reshaping", "stored", "trying", "values",
+        "walking",
     },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
@@ -36,6 +37,7 @@ OWN_FILES = {
 COMMON_FILES = DOORS | {
     "__init__",
     "authority",
+    "bundle",
     "feature",
     "routes",
     "repository",

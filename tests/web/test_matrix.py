@@ -30,8 +30,8 @@ SAMPLES = {
     ("/search/queues/", "queue"): None,
 }
 QUERIES = {"/content-types/{key}/types": "?language=python"}
-# Held for the whole installation although declared at a site: queues are shared by all sites.
-EVERYWHERE = re.compile(r"^/search/queues/\{queue\}/(pause|resume)$")
+# Held for the whole installation although declared at a site: queues are shared by all sites, bundles hold roles.
+EVERYWHERE = re.compile(r"^POST /search/queues/\{queue\}/(pause|resume)$|^GET /content-types/bundle$")
 OPERATIONS = registry.operations()
 
 
@@ -127,7 +127,7 @@ def expected(operation, caller, *, at_first_site):
         return "open" if caller.holds(operation.permission.code, at_first_site=False) else "forbidden"
     if not caller.enters(at_first_site=at_first_site):
         return "no site"
-    at_site = at_first_site and not EVERYWHERE.match(operation.path)
+    at_site = at_first_site and not EVERYWHERE.match(named(operation))
     return "open" if caller.holds(operation.permission.code, at_first_site=at_site) else "forbidden"
 
 

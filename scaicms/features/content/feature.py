@@ -16,7 +16,13 @@ TYPED_ROWS = (
         references="content_references",
     ),
     TypedRows(
-        name="document", table="documents", key_type="bigint", belongs="r.type_id = $1", private=False, rendered=True
+        name="document",
+        table="documents",
+        key_type="bigint",
+        belongs="r.type_id = $1",
+        private=False,
+        rendered=True,
+        indexed="type_id = '{type_id}'",
     ),
 )
 

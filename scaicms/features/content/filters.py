@@ -8,7 +8,7 @@ from typing import Any
 
 from scaicms.features.content.errors import FieldForbiddenError
 from scaicms.features.content_types.schemas import FieldDefinition
-from scaicms.features.content_types.service import CompiledType
+from scaicms.features.content_types.service import MAX_KEY_CHARACTERS, CompiledType, number_sql, order_sql
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
 from scaicms.kit.ids import parse_id
@@ -89,6 +89,8 @@ class Path:
     kind: str
     key: str | None = None
     """Key in `data`; None for system paths."""
+    order: str | None = None
+    """What an index of the field orders by: of long texts, their beginning. None where there is no index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +131,15 @@ def resolve(name: str, content_type: CompiledType, visible: Visible) -> Path:
         raise FilterError(f"{content_type.key} has no {name}. Known: {', '.join(known)}.")
     if not visible.reaches(key):
         raise FieldForbiddenError(f"Your rights do not reach {name}; it cannot be filtered or sorted by.")
-    return Path(name, _data_sql(definition), _KINDS.get(definition.type, "text"), key)
+    order = order_sql(definition, content_type.id, "d.") if definition.indexed else None
+    return Path(name, _data_sql(definition), _KINDS.get(definition.type, "text"), key, order)
 
 
 def _data_sql(definition: FieldDefinition) -> str:
     # The key matches KEY_PATTERN, so it cannot end the literal.
     kind = _KINDS.get(definition.type, "text")
     if kind == "number":
-        return f"(d.data->'{definition.key}')::numeric"
+        return number_sql(definition.key, "d.data")
     if kind in ("list", "json"):
         return f"d.data->'{definition.key}'"
     return f"(d.data->>'{definition.key}') COLLATE \"C\""
@@ -214,6 +217,21 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def _equal(path: Path, value: str, bound: Bound) -> str:
+    if path.order is not None and path.kind in ("text", "number"):
+        return _indexed(path, "=", _read(path, value), bound)
+    return _same(path, value, bound)
+
+
+def _indexed(path: Path, symbol: str, read: Any, bound: Bound) -> str:
+    """A comparison that the index of the field answers, and the whole value confirms."""
+    argument = _argument(path, read, bound)
+    if path.kind == "number":
+        return f"{path.order} {symbol} {argument}"
+    beginning = f"left({argument}::text, {MAX_KEY_CHARACTERS})"
+    return f"({path.order} {symbol[0]}{'=' * (symbol != '=')} {beginning} AND {path.sql} {symbol} {argument})"
+
+
+def _same(path: Path, value: str, bound: Bound) -> str:
     read = _read(path, value)
     if path.key is not None:
         # Containment, which the GIN index on `data` answers.
@@ -228,7 +246,8 @@ def _argument(path: Path, read: Any, bound: Bound) -> str:
 
 
 def _not_equal(path: Path, value: str, bound: Bound) -> str:
-    return f"NOT ({_equal(path, value, bound)})"
+    # Not by the index: what has no such field is not equal either.
+    return f"NOT ({_same(path, value, bound)})"
 
 
 def _values(path: Path, value: str) -> list[str]:
@@ -243,12 +262,15 @@ def _any_of(path: Path, value: str, bound: Bound) -> str:
 
 
 def _none_of(path: Path, value: str, bound: Bound) -> str:
-    return f"NOT {_any_of(path, value, bound)}"
+    return "NOT (" + " OR ".join(_same(path, item, bound) for item in _values(path, value)) + ")"
 
 
 def _compare(symbol: str) -> Callable[[Path, str, Bound], str]:
     def build(path: Path, value: str, bound: Bound) -> str:
-        return f"{path.sql} {symbol} {_argument(path, _read(path, value), bound)}"
+        read = _read(path, value)
+        if path.order is not None:
+            return _indexed(path, symbol, read, bound)
+        return f"{path.sql} {symbol} {_argument(path, read, bound)}"
 
     return build
 
@@ -300,6 +322,8 @@ def compile_sort(sort: str | None, content_type: CompiledType, visible: Visible,
         path = resolve(name.removeprefix("-"), content_type, visible)
         if path.kind in ("list", "json"):
             raise FilterError(f"{path.name} has no order to sort by.")
-        parts.append(f"{path.sql} {'DESC' if name.startswith('-') else 'ASC'} NULLS LAST")
+        # What every document has needs no place for missing values; with one, no index would be in this order.
+        last = "" if path.key is None and not visible.private else " NULLS LAST"
+        parts.append(f"{path.order or path.sql} {'DESC' if name.startswith('-') else 'ASC'}{last}")
     descending = (sort or default).startswith("-")
     return ", ".join([*parts, f"d.item_id {'DESC' if descending else 'ASC'}"])

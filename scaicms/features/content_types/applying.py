@@ -20,6 +20,7 @@ from scaicms.features.content_types.definitions import compile_row, fields_of, s
 from scaicms.features.content_types.errors import PlanFailsError, PlanStaleError
 from scaicms.features.content_types.events import ContentTypeRewritten, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.indexing import ask_for_indexes
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow
 from scaicms.features.content_types.remaking import Remaker
 from scaicms.features.content_types.reshaping import settled
@@ -185,6 +186,7 @@ class _Run:
 
     async def _switch(self, row: ContentTypeRow, changed: int) -> None:
         actor = await self._authenticator.principal_of(self.plan.actor_kind, self.plan.actor_id)
+        await ask_for_indexes(row.site_id, row.id, fields_of(row.definitions), self.proposal)
         row.definitions = stored_form(settled(self.proposal))
         row.version += 1
         row.layout += changed > 0

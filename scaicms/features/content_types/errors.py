@@ -39,6 +39,10 @@ class NothingToRollBackError(ConflictError):
     code, message = "nothing_to_roll_back", "No change of this content type is known that could be undone."
 
 
+class BundleBlockedError(ConflictError):
+    code, message = "bundle_blocked", "Something in the bundle cannot be changed at once; nothing has changed."
+
+
 class PlanNotFoundError(NotFoundError):
     code, message = "plan_not_found", "This content type has no plan with this id."
 

@@ -77,6 +77,10 @@ async def plan_of_job(plan_id: UUID) -> tuple[SchemaPlanRow, ContentTypeRow] | N
     return (plan, row) if plan is not None and row is not None else None
 
 
+async def find_type(type_id: UUID) -> ContentTypeRow | None:
+    return await ContentTypeRow.filter(id=type_id).first()
+
+
 async def lock_type(type_id: UUID) -> ContentTypeRow | None:
     return await ContentTypeRow.filter(id=type_id).select_for_update().first()
 

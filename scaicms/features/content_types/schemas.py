@@ -22,8 +22,14 @@ Fields = Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS), Af
 UrlPattern = Annotated[str, Field(max_length=200, pattern=r"^/[A-Za-z0-9/_{}.-]*$")]
 
 
+def _own_address(key: str) -> str:
+    if key == "bundle":
+        raise ValueError("this is the address of the bundle of all types")
+    return key
+
+
 class CreateContentType(Body):
-    key: FieldKey
+    key: Annotated[FieldKey, AfterValidator(_own_address)]
     name: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=2000)
     kind: Literal["collection", "single"] = "collection"
@@ -105,6 +111,35 @@ class VersionOut(BaseModel):
     plan_id: UUID | None
     created_at: datetime
     created_by: UUID | None = Field(validation_alias="actor_id")
+
+
+class BundleQuery(Query):
+    parts: str | None = Field(default=None, max_length=200, description="Only these: `content_types,roles`.")
+
+
+class DryRun(Query):
+    dry_run: bool = Field(default=False, description="Answer what would change; change nothing.")
+
+
+class Bundle(BaseModel):
+    """Configuration of a site: a list of entries for each part, by its name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: Literal[1] = 1
+
+
+class BundleDrift(BaseModel):
+    part: str
+    key: str
+    op: Literal["create", "update", "extra"] = Field(description="`extra`: the site has it and the bundle does not.")
+    changes: list[str] = Field(description="Members that differ.")
+    hindrances: list[str] = Field(description="Why it cannot be changed at once.")
+
+
+class BundleOut(BaseModel):
+    dry_run: bool
+    drift: list[BundleDrift] = Field(description="How the site differed from the bundle.")
 
 
 class ContentTypeOut(BaseModel):

@@ -7,6 +7,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.content_types import describing, permissions, repository
+from scaicms.features.content_types.bundling import declare as declare_parts
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
 from scaicms.features.content_types.definitions import check_new, compile_row, fields_of, stored_form
@@ -19,6 +20,7 @@ from scaicms.features.content_types.errors import (
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.indexing import MAX_KEY_CHARACTERS, ask_for_indexes, number_sql, order_sql
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.reach import reaches, readable, writable
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
@@ -34,7 +36,17 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import given
 from scaicms.kit.sites import Site
 
-__all__ = ["TOPIC", "CompiledType", "ContentTypeService", "Leaf", "declare_rows"]
+__all__ = [
+    "MAX_KEY_CHARACTERS",
+    "TOPIC",
+    "CompiledType",
+    "ContentTypeService",
+    "Leaf",
+    "declare_parts",
+    "declare_rows",
+    "number_sql",
+    "order_sql",
+]
 
 TOPIC = "content_types"
 
@@ -128,6 +140,7 @@ class ContentTypeService(Service):
             async with db.transaction():
                 await row.save(force_create=True)
                 await repository.add_version(row, new.fields, None, principal)
+                await ask_for_indexes(site.id, row.id, (), new.fields)
                 await record(ContentTypeCreated(site_id=site.id, aggregate_id=row.id, key=row.key), actor=principal)
                 await notify(TOPIC, str(site.id))
         except IntegrityError:
@@ -152,6 +165,7 @@ class ContentTypeService(Service):
             row = await writable(principal, site, key)
             check(row)
             if change.fields is not None:
+                await ask_for_indexes(site.id, row.id, fields_of(row.definitions), change.fields)
                 await _apply_fields(row, change.fields)
                 await repository.add_version(row, change.fields, None, principal)
             row.update_from_dict(given(change, nullable={"url_pattern"}, exclude={"fields"}))
@@ -169,6 +183,7 @@ class ContentTypeService(Service):
                 raise ContentTypeInUseError
             await row.delete()
             await repository.forget_history(row.id)
+            await ask_for_indexes(site.id, row.id, fields_of(row.definitions), ())
             await record(ContentTypeDeleted(site_id=site.id, aggregate_id=row.id, key=key), actor=principal)
             await notify(TOPIC, str(site.id))
 

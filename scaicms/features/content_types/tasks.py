@@ -4,7 +4,8 @@ import time
 from dataclasses import asdict
 
 from scaicms.features.content_types.applying import ApplyService
-from scaicms.features.content_types.jobs import APPLY_PLAN, ApplyPayload
+from scaicms.features.content_types.indexing import IndexService
+from scaicms.features.content_types.jobs import APPLY_PLAN, KEEP_INDEXES, ApplyPayload, IndexesPayload
 from scaicms.infra.jobs import JobYieldError, RunningJob
 from scaicms.infra.jobs.declare import Task
 
@@ -21,4 +22,8 @@ async def apply_plan(payload: ApplyPayload, job: RunningJob) -> None:
             raise JobYieldError
 
 
-TASKS = (Task(APPLY_PLAN, apply_plan),)
+async def keep_indexes(payload: IndexesPayload, job: RunningJob) -> None:
+    job.result = await job.services.get(IndexService).keep(payload.type_id)
+
+
+TASKS = (Task(APPLY_PLAN, apply_plan), Task(KEEP_INDEXES, keep_indexes))

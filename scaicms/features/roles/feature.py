@@ -9,4 +9,5 @@ FEATURE = Feature(
     routes=("scaicms.features.roles.routes:routes", "scaicms.features.roles.routes:user_routes"),
     events=events.ALL,
     permissions=permissions.ALL,
+    bundle={"roles": "scaicms.features.roles.bundle:PART"},
 )

@@ -18,5 +18,7 @@ class TypedRows:
     """Whether `data` holds private fields."""
     rendered: bool = False
     """Whether rows also have `body`, the complete JSON with what readers get as its `data`, and its `etag`."""
+    indexed: str | None = None
+    """Where lists filter and sort by `data`: SQL of the rows of one type, with `{type_id}`, for partial indexes."""
     references: str | None = None
     """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
