@@ -27,6 +27,7 @@ OWN_FILES = {
     "content_types": {"changes", "compile", "fields"},
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
+    "taxonomies": {"names", "records", "term_routes", "tree"},
     "template_packs": {"site", "starter"},
     "users": {"invitation_routes", "invitations"},
 }  # fmt: skip
