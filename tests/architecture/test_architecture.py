@@ -22,12 +22,12 @@ OWN_FILES = {
     },
     "content": {
         "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
-        "records", "render", "texts", "uploads",
+        "records", "refreshing", "render", "term_content", "term_repository", "term_routes", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
-    "taxonomies": {"names", "records", "term_routes", "tree"},
+    "taxonomies": {"link_repository", "links", "names", "records", "term_routes", "tree"},
     "template_packs": {"site", "starter"},
     "users": {"invitation_routes", "invitations"},
 }  # fmt: skip

@@ -1,11 +1,13 @@
 """An item in one locale as services pass it around."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.content_types.service import CompiledType
+from scaicms.features.taxonomies.service import ItemTerm
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Item:
     updated_at: datetime
     updated_by: UUID | None
     published_at: datetime | None
+    terms: tuple[ItemTerm, ...] = ()
 
     @property
     def status(self) -> str:
@@ -35,8 +38,11 @@ class Item:
 
     @property
     def etag(self) -> str:
-        """Validator of the draft: its version."""
-        return f'"v{self.version}"'
+        """Validator of the draft: its version, and what its terms are called, which changes without it."""
+        if not self.terms:
+            return f'"v{self.version}"'
+        shown = hashlib.blake2b(repr(self.terms).encode(), digest_size=6).hexdigest()
+        return f'"v{self.version}-{shown}"'
 
 
 class Target(NamedTuple):

@@ -158,6 +158,7 @@ async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.
         call.site,
         call.path_id(),
         change.data,
+        taxonomies=change.taxonomies,
         locale=_only_locale(call),
         slug=change.slug,
         merge=merge,

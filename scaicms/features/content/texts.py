@@ -6,7 +6,7 @@ from typing import Any
 
 from scaicms.features.content_types.schemas import FieldDefinition
 from scaicms.features.content_types.service import CompiledType
-from scaicms.kit import markdown
+from scaicms.kit import json, markdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class PublishedText:
     title: str
     summary: str
     body: str
+    terms: str = ""
 
 
 def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
@@ -32,6 +33,12 @@ def published_text(content_type: CompiledType, locale: str, version: int, data: 
         summary="\n".join(_words(f, data[f.key]) for f in fields if f.type != "markdown"),
         body="\n".join(_words(f, data[f.key]) for f in fields if f.type == "markdown"),
     )
+
+
+def term_words(document: bytes) -> str:
+    """What the terms of a rendered document are called."""
+    shown: dict[str, list[dict[str, str]]] = json.loads(document)["taxonomies"]
+    return "\n".join(term["name"] for terms in shown.values() for term in terms)
 
 
 def _words(field: FieldDefinition, value: Any) -> str:

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable
 
-from scaicms.features.content.events import ContentDeleted, ContentEvent, ContentPublished, ContentUnpublished
+from scaicms.features.content.events import (
+    ContentDeleted,
+    ContentEvent,
+    ContentPublished,
+    ContentRefreshed,
+    ContentUnpublished,
+)
 from scaicms.features.search.jobs import INDEX_CONTENT, IndexPayload
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
@@ -19,5 +25,5 @@ def index(event: ContentEvent) -> Iterable[JobRequest]:
 
 
 SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = dict.fromkeys(
-    (ContentPublished, ContentUnpublished, ContentDeleted), (index,)
+    (ContentPublished, ContentRefreshed, ContentUnpublished, ContentDeleted), (index,)
 )

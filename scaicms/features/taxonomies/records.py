@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
@@ -44,3 +45,19 @@ class Lost:
 
     def __str__(self) -> str:
         return f"{self.terms} terms, which {self.items} items have, {self.published} of them published"
+
+
+class ItemTerm(NamedTuple):
+    """A term as an item shows it: `name` is that of the item's locale."""
+
+    taxonomy: str
+    id: UUID
+    slug: str
+    name: str
+
+
+class Showing(NamedTuple):
+    """A published document that shows some term."""
+
+    item_id: UUID
+    locale: str

@@ -1,10 +1,10 @@
 """Taxonomies and terms in and out."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from scaicms.web.call import Body, PageQuery, Query
 
@@ -102,6 +102,30 @@ class ListTerms(PageQuery):
     depth: int | None = Field(default=None, ge=1, le=MAX_DEPTH, description="Levels of a tree; all when absent.")
     counts: bool = Field(default=False, description="How much content has each term.")
     locale: str | None = Field(default=None, max_length=35, description="Locale of `name`; the site's default.")
+
+
+class TermGiven(BaseModel):
+    """A term as items show it; `id` or `slug` says which one it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID | None = None
+    slug: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, description="Not looked at: what was read can be sent back.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.id is None and self.slug is None:
+            raise ValueError("a term is named by its id or slug")
+        return self
+
+
+class TermShown(BaseModel):
+    """A term of an item, called as in the item's locale."""
+
+    id: UUID
+    slug: str
+    name: str
 
 
 class TermCounts(BaseModel):

@@ -12,7 +12,9 @@ from scaicms.features.taxonomies.errors import (
     TaxonomyShapeError,
 )
 from scaicms.features.taxonomies.events import TaxonomyCreated, TaxonomyDeleted, TaxonomyUpdated
+from scaicms.features.taxonomies.links import TermLinks
 from scaicms.features.taxonomies.models import TaxonomyRow
+from scaicms.features.taxonomies.records import ItemTerm, Showing
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, UpdateTaxonomy
 from scaicms.features.taxonomies.tree import TermService, held_taxonomy
 from scaicms.infra import db
@@ -23,7 +25,7 @@ from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
-__all__ = ["TaxonomyService", "TermService"]
+__all__ = ["ItemTerm", "Showing", "TaxonomyService", "TermLinks", "TermService"]
 
 Check = Callable[[TaxonomyRow], None]
 
