@@ -22,7 +22,8 @@ OWN_FILES = {
     },
     "content": {
         "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
-        "records", "refreshing", "render", "term_content", "term_repository", "term_routes", "texts", "uploads",
+        "records", "refreshing", "render", "term_content", "term_filters", "term_repository",
+        "term_routes", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},
     "permissions": {"explaining"},

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, permissions, render, repository
+from scaicms.features.content import access, permissions, render, repository, term_filters
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
 from scaicms.features.content.locales import known_locale
@@ -156,7 +156,9 @@ class DeliveryService(Service):
             conditions.append("d.published_version IS DISTINCT FROM d.version")
         if owner is not None:
             conditions.append(_OWNED.format(owner=bound.bind(owner)))
-        conditions += compile_filters(filters, content_type, bound, visible)
+        about_terms, others = term_filters.split(filters)
+        conditions += compile_filters(others, content_type, bound, visible)
+        conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
         order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
         where = " AND ".join(conditions)
         source = _DRAFTS if drafts else "documents"

@@ -293,6 +293,8 @@ def compile_sort(sort: str | None, content_type: CompiledType, visible: Visible,
         path = resolve(name.removeprefix("-"), content_type, visible)
         if path.kind in ("list", "json"):
             raise FilterError(f"{path.name} has no order to sort by.")
-        parts.append(f"{path.sql} {'DESC' if name.startswith('-') else 'ASC'} NULLS LAST")
+        # Only where nulls can be: an index in the default order of nulls would not be used for the other one.
+        nulls = " NULLS LAST" if path.key is not None or visible.private else ""
+        parts.append(f"{path.sql} {'DESC' if name.startswith('-') else 'ASC'}{nulls}")
     descending = (sort or default).startswith("-")
     return ", ".join([*parts, f"d.item_id {'DESC' if descending else 'ASC'}"])

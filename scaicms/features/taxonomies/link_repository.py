@@ -11,6 +11,9 @@ from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import parse_id
 
+Known = dict[tuple[str, str], UUID]
+"""Terms by the key of their taxonomy and a name, which is their slug or id."""
+
 _SHOWN = "x.key AS taxonomy, t.id, t.slug, t.names FROM {links} l JOIN terms t ON t.id = l.term_id"
 _OF = f"SELECT l.item_id, {_SHOWN} JOIN taxonomies x ON x.id = l.taxonomy_id"
 
@@ -30,26 +33,31 @@ def _shown(row: Record) -> Shown:
     return Shown(row["item_id"], row["taxonomy"], row["id"], row["slug"], json.loads(row["names"]))
 
 
-async def taxonomy_ids(site_id: UUID, keys: Sequence[str]) -> dict[str, UUID]:
-    rows = await db.fetch("SELECT key, id FROM taxonomies WHERE site_id = $1 AND key = ANY($2)", site_id, list(keys))
-    return {row["key"]: row["id"] for row in rows}
+async def ids_under(term_id: UUID, limit: int) -> list[UUID]:
+    """A term and those below it, at most so many."""
+    rows = await db.fetch(f"SELECT id FROM terms WHERE path @> ARRAY[$1::uuid] LIMIT {limit}", term_id)
+    return [row["id"] for row in rows]
 
 
 async def taxonomy_keys(site_id: UUID) -> list[str]:
     return [row["key"] for row in await db.fetch("SELECT key FROM taxonomies WHERE site_id = $1", site_id)]
 
 
-async def known_terms(taxonomy_ids: Sequence[UUID], names: Sequence[str]) -> dict[tuple[UUID, str], UUID]:
-    """Terms of these taxonomies by taxonomy and name, which is their slug or id."""
+async def known(site_id: UUID, keys: Sequence[str], names: Sequence[str]) -> tuple[dict[str, UUID], Known]:
+    """Of these taxonomies those that the site has, and which of the names, slugs or ids, are terms of each."""
     ids = [term_id for name in names if (term_id := parse_id(name)) is not None]
     rows = await db.fetch(
-        "SELECT taxonomy_id, id, slug FROM terms WHERE taxonomy_id = ANY($1) AND (slug = ANY($2) OR id = ANY($3))",
-        list(taxonomy_ids),
+        """SELECT x.key, x.id AS taxonomy_id, t.id, t.slug FROM taxonomies x
+           LEFT JOIN terms t ON t.taxonomy_id = x.id AND (t.slug = ANY($3) OR t.id = ANY($4))
+           WHERE x.site_id = $1 AND x.key = ANY($2)""",
+        site_id,
+        list(keys),
         list(names),
         ids,
     )
-    by_id = {(row["taxonomy_id"], str(row["id"])): row["id"] for row in rows}
-    return {**{(row["taxonomy_id"], row["slug"]): row["id"] for row in rows}, **by_id}
+    by_slug = {(row["key"], row["slug"]): row["id"] for row in rows}
+    by_id = {(row["key"], str(row["id"])): row["id"] for row in rows}
+    return {row["key"]: row["taxonomy_id"] for row in rows}, {**by_slug, **by_id}
 
 
 async def terms_of(item_id: UUID, taxonomy_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:

@@ -42,9 +42,8 @@ class TermLinks(Service):
             InvalidError: the site has no such taxonomy or term; pointers begin with `/taxonomies`.
         """
         await repository.hold_names(site.id, to_change=False)
-        taxonomies = await link_repository.taxonomy_ids(site.id, list(given))
         wanted = {key: [_name(term) for term in terms or ()] for key, terms in given.items()}
-        known = await link_repository.known_terms(list(taxonomies.values()), [n for ns in wanted.values() for n in ns])
+        taxonomies, known = await link_repository.known(site.id, list(given), [n for ns in wanted.values() for n in ns])
         errors = [
             FieldError(f"/taxonomies/{key}", "unknown_taxonomy", f"This site has no taxonomy {key}.")
             for key in given
@@ -54,16 +53,24 @@ class TermLinks(Service):
             FieldError(f"/taxonomies/{key}/{number}", "unknown_term", f"{key} has no term {name}.")
             for key, names in wanted.items()
             for number, name in enumerate(names)
-            if key in taxonomies and (taxonomies[key], name) not in known
+            if key in taxonomies and (key, name) not in known
         ]
         if errors:
             raise InvalidError("There are no such terms on this site.", errors=errors)
         return Resolved(
-            {
-                taxonomies[key]: list(dict.fromkeys(known[taxonomies[key], name] for name in names))
-                for key, names in wanted.items()
-            }
+            {taxonomies[key]: list(dict.fromkeys(known[key, name] for name in names)) for key, names in wanted.items()}
         )
+
+    async def known(
+        self, site: Site, keys: Sequence[str], names: Sequence[str]
+    ) -> tuple[Mapping[str, UUID], Mapping[tuple[str, str], UUID]]:
+        """Ids of those of these taxonomies that the site has; of their terms, by taxonomy and slug or id."""
+        return await link_repository.known(site.id, keys, [_name(name) for name in names])
+
+    async def under(self, term_id: UUID, *, limit: int) -> list[UUID] | None:
+        """A term and those below it; None where they are more than `limit`."""
+        ids = await link_repository.ids_under(term_id, limit + 1)
+        return ids if len(ids) <= limit else None
 
     async def everything_but(self, site: Site, given: Given) -> Given:
         """`given`, with nothing of every other taxonomy of the site: what replaces all terms of an item."""
