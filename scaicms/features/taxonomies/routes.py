@@ -6,7 +6,8 @@ from scaicms.features.taxonomies import permissions
 from scaicms.features.taxonomies.models import TaxonomyRow
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, DeleteQuery, TaxonomyOut, UpdateTaxonomy
 from scaicms.features.taxonomies.service import TaxonomyService
-from scaicms.web.call import Call, PageQuery
+from scaicms.kit.schemas import PageQuery
+from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
 

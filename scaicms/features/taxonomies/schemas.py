@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.web.call import Body, PageQuery, Query
+from scaicms.kit.schemas import Body, PageQuery, Query
 
 MAX_DEPTH = 12
 """Levels of a tree, the roots' included."""
