@@ -21,8 +21,8 @@ OWN_FILES = {
         "totp_routes",
     },
     "content": {
-        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
-        "records", "refreshing", "render", "term_content", "term_filters", "term_repository",
+        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "import_terms", "importing",
+        "locales", "reading", "records", "refreshing", "render", "term_content", "term_filters", "term_repository",
         "term_routes", "texts", "uploads",
     },
     "content_types": {"changes", "compile", "fields"},

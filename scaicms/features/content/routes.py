@@ -163,6 +163,7 @@ async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.
         locale=_only_locale(call),
         slug=change.slug,
         merge=merge,
+        all_terms=not merge,
         expected_version=expected_version(call.request),
     )
     return _written(written)

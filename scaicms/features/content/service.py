@@ -108,10 +108,11 @@ class ContentService(Service):
         locale: str | None = None,
         slug: str | None = None,
         merge: bool = True,
+        all_terms: bool = False,
         expected_version: int | None = None,
     ) -> Written:
-        """A new version of the draft: `data` and `taxonomies` laid over the old ones (`merge`; null removes) or in
-        their place; without `taxonomies` terms stay as they are.
+        """A new version of the draft: `data` laid over the old one (`merge`; null removes) or in its place. Terms
+        of the taxonomies given are those given; with `all_terms` there are no others.
 
         Raises:
             PreconditionFailedError: `expected_version` is given and is not the stored one.
@@ -132,7 +133,7 @@ class ContentService(Service):
             await drafts.check_unique(item)
             await repository.update_draft(item)
             if taxonomies is not None:
-                item = await self._with_terms(site, item, taxonomies, merge=merge, writer=principal)
+                item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
             await _keep_references(item)
             jobs = await record(_fact(ContentUpdated, item), actor=principal)
             return Written(access.as_written(principal, item, data), jobs)
@@ -282,11 +283,18 @@ class ContentService(Service):
         return replace(item, terms=terms.get(item.id, ()))
 
     async def _with_terms(
-        self, site: Site, item: Item, given: Mapping[str, Any], *, merge: bool = True, writer: Principal | None = None
+        self,
+        site: Site,
+        item: Item,
+        given: Mapping[str, Any],
+        *,
+        all_terms: bool = False,
+        writer: Principal | None = None,
     ) -> Item:
         """The item with these terms; `writer` needs the right to change them where it has others."""
-        whole = given if merge else await self._terms.everything_but(site, given)
-        if not await self._terms.assign(item.id, await self._terms.resolve(site, whole)):
+        if all_terms:
+            given = {**dict.fromkeys(await self._terms.keys(site)), **given}
+        if not await self._terms.assign(item.id, await self._terms.resolve(site, given)):
             return item
         if writer is not None:
             access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])

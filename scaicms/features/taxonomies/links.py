@@ -72,10 +72,9 @@ class TermLinks(Service):
         ids = await link_repository.ids_under(term_id, limit + 1)
         return ids if len(ids) <= limit else None
 
-    async def everything_but(self, site: Site, given: Given) -> Given:
-        """`given`, with nothing of every other taxonomy of the site: what replaces all terms of an item."""
-        keys = await link_repository.taxonomy_keys(site.id)
-        return {**dict.fromkeys(keys), **given}
+    async def keys(self, site: Site) -> list[str]:
+        """Keys of the site's taxonomies."""
+        return await link_repository.taxonomy_keys(site.id)
 
     async def assign(self, item_id: UUID, resolved: Resolved) -> bool:
         """Make these the only terms of a draft in their taxonomies; whether that changed anything."""

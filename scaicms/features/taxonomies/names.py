@@ -1,5 +1,6 @@
 """Names of terms: one for each locale of a localized taxonomy, else one alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from scaicms.kit.errors import FieldError, InvalidError
@@ -17,6 +18,11 @@ def known_locale(site: Site, locale: str | None) -> str:
 def name_in(names: Mapping[str, str], chain: Sequence[str]) -> str:
     """The name in the first locale of the chain that has one, else in any."""
     return next((names[locale] for locale in chain if locale in names), None) or next(iter(names.values()), "")
+
+
+def alike(name: str) -> str:
+    """The same for names that differ in case and separators alone."""
+    return re.sub(r"[\s_-]+", "-", name.lower())
 
 
 def laid_over(

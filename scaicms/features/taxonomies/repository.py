@@ -64,6 +64,27 @@ async def taken_slugs(taxonomy_id: UUID, candidates: Sequence[str]) -> set[str]:
     return {row["slug"] for row in await db.fetch(sql, taxonomy_id, list(candidates))}
 
 
+async def named(taxonomy_id: UUID, names: Sequence[str]) -> dict[str, UUID]:
+    """Terms that are called so in any locale, whatever the case and the separators; the oldest where there are more."""
+    alike = "regexp_replace(lower({name}), '[\\s_-]+', '-', 'g')"
+    rows = await db.fetch(
+        f"""SELECT w.name, min(t.id::text)::uuid AS id
+            FROM terms t CROSS JOIN LATERAL jsonb_each_text(t.names) AS n(locale, called)
+            JOIN unnest($2::text[]) AS w(name) ON {alike.format(name="n.called")} = {alike.format(name="w.name")}
+            WHERE t.taxonomy_id = $1 GROUP BY w.name""",
+        taxonomy_id,
+        list(names),
+    )
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def with_slugs(taxonomy_id: UUID, slugs: Sequence[str]) -> list[Term]:
+    return [
+        _term(r)
+        for r in await db.fetch(f"{_TERM} WHERE t.taxonomy_id = $1 AND t.slug = ANY($2)", taxonomy_id, list(slugs))
+    ]
+
+
 async def list_terms(taxonomy_id: UUID, query: ListTerms, *, roots: bool) -> tuple[list[Term], int]:
     """A page of terms, siblings in their order; only those below none where `roots` and nothing else is asked for."""
     conditions, arguments = ["t.taxonomy_id = $1"], [taxonomy_id]

@@ -16,7 +16,7 @@ from scaicms.features.taxonomies.errors import (
 )
 from scaicms.features.taxonomies.events import TermCreated, TermDeleted, TermMerged, TermMoved, TermRenamed
 from scaicms.features.taxonomies.models import TaxonomyRow
-from scaicms.features.taxonomies.names import known_locale, laid_over, name_in
+from scaicms.features.taxonomies.names import alike, known_locale, laid_over, name_in
 from scaicms.features.taxonomies.records import Counts, Term
 from scaicms.features.taxonomies.schemas import MAX_DEPTH, CreateTerm, ListTerms, MoveTerm, UpdateTerm
 from scaicms.infra import db
@@ -109,6 +109,27 @@ class TermService(Service):
             await repository.insert_term(term)
             fact = TermCreated(**_about(site, taxonomy, term), parent_id=term.parent_id)
             return WrittenTerm(term, site.chain(locale), await record(fact, actor=principal))
+
+    async def named(self, site: Site, key: str, names: Sequence[str]) -> dict[str, UUID]:
+        """Those of these names that terms have, in whatever locale; a slug that somebody chose is one too."""
+        return await _named(await _found(site.id, key), names)
+
+    async def ensure(
+        self, principal: Principal, site: Site, key: str, names: Sequence[str], locale: str | None
+    ) -> tuple[dict[str, UUID], int]:
+        """Terms with these names, and how many were made because they were missing: each once, also when many ask at
+        the same moment."""
+        async with db.transaction():
+            taxonomy = await held_taxonomy(site.id, key)
+            found = await _named(taxonomy, names)
+            made: dict[str, UUID] = {}
+            for name in names:
+                if name not in found:
+                    if alike(name) not in made:
+                        written = await self.create(principal, site, key, CreateTerm(name=name), locale)
+                        made[alike(name)] = written.term.id
+                    found[name] = made[alike(name)]
+            return found, len(made)
 
     async def update(
         self,
@@ -238,6 +259,17 @@ async def _term(taxonomy: TaxonomyRow, term_id: UUID) -> Term:
     if term is None:
         raise TermNotFoundError
     return term
+
+
+async def _named(taxonomy: TaxonomyRow, names: Sequence[str]) -> dict[str, UUID]:
+    found = await repository.named(taxonomy.id, names)
+    # Not one that was made of the name: `c` may be what is left of "C++".
+    chosen = [
+        term
+        for term in await repository.with_slugs(taxonomy.id, names)
+        if term.slug not in {slugify(name) for name in term.names.values()}
+    ]
+    return {**{term.slug: term.id for term in chosen}, **found}
 
 
 async def _parent(taxonomy: TaxonomyRow, parent_id: UUID | None) -> Term | None:
