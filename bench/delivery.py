@@ -101,7 +101,7 @@ async def bare_app(settings: Settings, site_id: UUID, type_id: UUID) -> web.Appl
         return handle
 
     base = "d.site_id = $1 AND d.type_id = $2 AND d.locale = $3"
-    newest = "d.published_at DESC NULLS LAST, d.item_id DESC"
+    newest = "d.published_at DESC, d.item_id DESC"
     app.router.add_get("/items/{id}", by_id)
     app.router.add_get("/list", listing(base, newest))
     app.router.add_get("/filtered", listing(base + " AND d.data @> $4::jsonb", newest, '{"kind":"b"}'))

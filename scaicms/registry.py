@@ -13,6 +13,7 @@ from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
 from scaicms.features.roles.feature import FEATURE as ROLES
 from scaicms.features.search.feature import FEATURE as SEARCH
 from scaicms.features.sites.feature import FEATURE as SITES
+from scaicms.features.taxonomies.feature import FEATURE as TAXONOMIES
 from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.db.typed_rows import TypedRows
@@ -34,6 +35,7 @@ FEATURES: tuple[Feature, ...] = (
     API_KEYS,
     AUTH,
     CONTENT_TYPES,
+    TAXONOMIES,
     CONTENT,
     SEARCH,
     TEMPLATE_PACKS,

@@ -1,6 +1,7 @@
 """The site that a request is about, as every layer passes it on."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 
@@ -16,3 +17,8 @@ class Site:
     public_role: str = "public"
     title: str = ""
     description: str = ""
+    fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    def chain(self, locale: str) -> tuple[str, ...]:
+        """Where a text is looked for: in the locale, in those it falls back to, at last in the site's default."""
+        return tuple(dict.fromkeys((locale, *self.fallbacks.get(locale, ()), self.default_locale)))

@@ -30,7 +30,7 @@ BACKWARD = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0005_authority")]
+    dependencies = [("scaicms", "0006_taxonomies")]
 
     operations = [
         ops.AddField(model_name="ContentTypeRow", name="layout", field=fields.IntField(default=0)),

@@ -21,8 +21,9 @@ OWN_FILES = {
         "totp_routes",
     },
     "content": {
-        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "importing", "locales", "reading",
-        "records", "render", "texts", "uploads",
+        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "import_terms", "importing",
+        "locales", "reading", "records", "refreshing", "render", "term_content", "term_filters", "term_repository",
+        "term_routes", "texts", "uploads",
     },
     "content_types": {
         "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",
@@ -31,6 +32,7 @@ OWN_FILES = {
     },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},
+    "taxonomies": {"link_repository", "links", "names", "records", "term_routes", "tree"},
     "template_packs": {"site", "starter"},
     "users": {"invitation_routes", "invitations"},
 }  # fmt: skip

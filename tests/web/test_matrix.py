@@ -26,6 +26,8 @@ SAMPLES = {
     ("/content/by-slug/", "slug"): "slug",
     ("/content-types/", "key"): "type",
     ("/content-types/", "plan_id"): "plan",
+    ("/taxonomies/", "key"): "taxonomy",
+    ("/taxonomies/", "id"): "term",
     ("/search/jobs/", "id"): "job",
     ("/search/queues/", "queue"): None,
 }
@@ -192,11 +194,22 @@ async def samples(admin, sites, drain):
     assert plan.status == 200, plan.raw
     made = await site.post("/content", {"type": kind, "data": {"title": "Sample"}, "publish": True})
     assert made.status == 201
+    taxonomy = f"x{secrets.token_hex(5)}"
+    assert (await site.post("/taxonomies", {"key": taxonomy, "name": "Sample"})).status == 201
+    term = (await site.post(f"/taxonomies/{taxonomy}/terms", {"name": "Sample"})).json["id"]
     await drain()
     jobs = (await site.get("/search/jobs?page_size=200")).json["items"]
     site_id = (await admin.get(f"/sites/{site.site}")).json["id"]
     job = next(job["id"] for job in jobs if job["site_id"] == site_id)
-    return {"item": made.json["id"], "type": kind, "slug": made.json["slug"], "job": job, "plan": plan.json["plan_id"]}
+    return {
+        "item": made.json["id"],
+        "type": kind,
+        "slug": made.json["slug"],
+        "job": job,
+        "plan": plan.json["plan_id"],
+        "taxonomy": taxonomy,
+        "term": term,
+    }
 
 
 def sample_of(operation, name, samples):

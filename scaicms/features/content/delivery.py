@@ -1,17 +1,18 @@
 """The read path: published documents as bytes, one query an answer, nothing parsed and nothing built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, permissions, render, repository
+from scaicms.features.content import access, permissions, render, repository, term_filters
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
 from scaicms.features.content.locales import known_locale
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.taxonomies.service import ItemTerm, TermLinks
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
@@ -66,6 +67,7 @@ class DeliveryService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._types = services.get(ContentTypeService)
+        self._terms = services.get(TermLinks)
         self._reads = services.resources.reads
 
     async def by_id(self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None) -> Document:
@@ -117,7 +119,9 @@ class DeliveryService(Service):
             return _join((), 0 if query.count == "exact" else None, query)
         owner = scope.owner_id if scope is not None and reach is not None and not reach.others else None
         rows, total = await self._select(site, content_type, query, filters, visible, owner)
-        seen = (_body(row, content_type, scope, drafts=drafts) for row in rows)
+        locale = known_locale(site, query.locale)
+        terms = await self._terms.of_items(site, [row["id"] for row in rows], locale) if drafts else {}
+        seen = (_body(row, content_type, scope, terms, drafts=drafts) for row in rows)
         bodies = [body for body in seen if body is not None]
         if wanted:
             bodies = [json.dumps(_project(json.loads(body), wanted)) for body in bodies]
@@ -153,7 +157,9 @@ class DeliveryService(Service):
             conditions.append("d.published_version IS DISTINCT FROM d.version")
         if owner is not None:
             conditions.append(_OWNED.format(owner=bound.bind(owner)))
-        conditions += compile_filters(filters, content_type, bound, visible)
+        about_terms, others = term_filters.split(filters)
+        conditions += compile_filters(others, content_type, bound, visible)
+        conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
         order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
         where = " AND ".join(conditions)
         source = _DRAFTS if drafts else "documents"
@@ -194,12 +200,19 @@ def within(scope: Scope, body: bytes) -> bytes | None:
     return json.dumps({**document, "data": seen.project(document["data"])})
 
 
-def _body(row: asyncpg.Record, content_type: CompiledType, scope: Scope | None, *, drafts: bool) -> bytes | None:
+def _body(
+    row: asyncpg.Record,
+    content_type: CompiledType,
+    scope: Scope | None,
+    terms: Mapping[UUID, tuple[ItemTerm, ...]],
+    *,
+    drafts: bool,
+) -> bytes | None:
     """A row of a list as JSON; the query has left out what is not within reach as a whole."""
     if not drafts:
         body: bytes = row["body"]
         return body if scope is None else within(scope, body)
-    item = repository.to_item(row, content_type)
+    item = replace(repository.to_item(row, content_type), terms=terms.get(row["id"], ()))
     seen = access.view(scope, content_type.key, item.locale, item.created_by) or access.NOTHING
     return json.dumps(render.draft(item if seen.fields is None else replace(item, data=seen.project(item.data))))
 

@@ -36,6 +36,12 @@ class ContentPublished(ContentEvent):
     type: ClassVar[str] = "content.published"
 
 
+class ContentRefreshed(ContentEvent):
+    """The published document was rendered anew, since a term that it shows has changed."""
+
+    type: ClassVar[str] = "content.refreshed"
+
+
 class ContentUnpublished(ContentEvent):
     type: ClassVar[str] = "content.unpublished"
 
@@ -49,6 +55,7 @@ ALL = (
     ContentUpdated,
     ContentImportRequested,
     ContentPublished,
+    ContentRefreshed,
     ContentUnpublished,
     ContentDeleted,
 )

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from scaicms.features.content import access, import_sources, permissions, repository
 from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
 from scaicms.features.content.events import ContentImportRequested
+from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
-from scaicms.features.content.reading import BadRow, Mapping, Row, apply_mapping, open_source
+from scaicms.features.content.reading import BadRow, MappedRow, Mapping, Row, apply_mapping, open_source
 from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.taxonomies.service import TermLinks, TermService
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
@@ -59,6 +61,7 @@ class Report:
     problems: list[dict[str, Any]] = field(default_factory=list)
     problems_left_out: int = 0
     unmapped: dict[str, int] = field(default_factory=dict)
+    terms_made: int = 0
     ignored_files: int = 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -79,6 +82,8 @@ class ImportService(Service):
         super().__init__(services)
         self._content = services.get(ContentService)
         self._types = services.get(ContentTypeService)
+        self._terms = services.get(TermService)
+        self._links = services.get(TermLinks)
 
     async def check(self, principal: Principal, site: Site, options: ImportOptions) -> CompiledType:
         """Refuse what can be refused before the first row is read."""
@@ -87,7 +92,12 @@ class ImportService(Service):
             principal.require(permission.code, site.id)
             access.require_type(principal, permission, site.id, options.type)
         content_type = await self._types.compiled(site.id, options.type)
-        _mapping(content_type, options)
+        mapping = _mapping(content_type, options)
+        if mapping is not None:
+            keys = await self._links.keys(site) if mapping.taxonomies else ()
+            if unknown := mapping.unknown_targets(_keys(content_type), keys):
+                message = f"The mapping names what {content_type.key} and its site do not have: {', '.join(unknown)}."
+                raise InvalidError(message)
         return content_type
 
     async def start(self, principal: Principal, site: Site, upload: str, filename: str, options: ImportOptions) -> UUID:
@@ -135,13 +145,18 @@ class ImportService(Service):
             SourceError: the source as a whole cannot be read.
         """
         content_type = await self.check(principal, site, options)
-        importer = _Importer(self._content, principal, site, content_type, options)
+        terms = ImportedTerms(self._terms, principal, site, dry_run=options.dry_run)
+        importer = _Importer(self._content, terms, principal, site, content_type, options)
         source = open_source(path, name=filename)
         report = Report(**resume) if resume else Report(total=await asyncio.to_thread(source.count))
         rows = iter(source)
         await asyncio.to_thread(_skip, rows, report.done)
         while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+            before = terms.made
+            await importer.prepare(batch)
+            report.terms_made += terms.made - before
             async with db.transaction():
+                await self._links.hold(site)
                 for row in batch:
                     await importer.take(row, report)
                 report.ignored_files = len(source.ignored)
@@ -160,14 +175,10 @@ def _mapping(content_type: CompiledType, options: ImportOptions) -> Mapping | No
     if raw is None:
         return None
     try:
-        mapping = Mapping.model_validate(raw)
+        return Mapping.model_validate(raw)
     except ValidationError as error:
         wrong = [FieldError("/mapping", e["type"], e["msg"]) for e in error.errors(include_input=False)]
         raise InvalidError("The mapping is not valid.", errors=wrong) from None
-    unknown = mapping.unknown_targets(_keys(content_type))
-    if unknown:
-        raise InvalidError(f"The mapping names fields that {content_type.key} does not have: {', '.join(unknown)}.")
-    return mapping
 
 
 def _keys(content_type: CompiledType) -> list[tuple[str, str]]:
@@ -184,12 +195,14 @@ class _Importer:
     def __init__(
         self,
         content: ContentService,
+        terms: ImportedTerms,
         principal: Principal,
         site: Site,
         content_type: CompiledType,
         options: ImportOptions,
     ) -> None:
         self._content = content
+        self._terms = terms
         self._principal = principal
         self._site = site
         self._type = content_type
@@ -198,6 +211,21 @@ class _Importer:
         # The same file under another mapping is another input.
         raw = self._mapping.model_dump(mode="json", by_alias=True) if self._mapping else None
         self._salt = json.dumps({"mapping": raw, "version": content_type.version, "publish": options.publish})
+
+    async def prepare(self, rows: Iterable[Row | BadRow]) -> None:
+        """Have the terms at hand that new and changed rows name."""
+        if self._mapping is None or not self._mapping.taxonomies:
+            return
+        changed = [row for row in rows if isinstance(row, Row) and not await self._is_unchanged(row)]
+        mapped = [apply_mapping(row, _keys(self._type), self._mapping) for row in changed]
+        await self._terms.prepare([Named(row.terms, row.locale) for row in mapped])
+
+    def _digest(self, row: Row) -> str:
+        return hashlib.sha256(row.digest.encode() + self._salt).hexdigest()
+
+    async def _is_unchanged(self, row: Row) -> bool:
+        known = await import_sources.find(self._site.id, self._type.id, row.key)
+        return known is not None and known.digest == self._digest(row)
 
     async def take(self, row: Row | BadRow, report: Report) -> None:
         """Store one row, or say why not. Never raises for what is the row's own fault."""
@@ -229,7 +257,7 @@ class _Importer:
         return outcome
 
     async def _store(self, row: Row, report: Report) -> str:
-        digest = hashlib.sha256(row.digest.encode() + self._salt).hexdigest()
+        digest = self._digest(row)
         known = await import_sources.find(self._site.id, self._type.id, row.key)
         if known is not None and known.digest == digest:
             return "unchanged"
@@ -238,16 +266,17 @@ class _Importer:
         for warning in mapped.warnings:
             report.problem("warning", row.source, row.line, "warning", warning)
         item_id = known.item_id if known is not None else None
-        outcome, item_id = await self._write(row, mapped.slug, mapped.locale, mapped.data, item_id)
+        outcome, item_id = await self._write(row, mapped, item_id)
         await import_sources.put(self._site.id, self._type.id, row.key, digest, item_id)
         return outcome
 
-    async def _write(
-        self, row: Row, slug: str, locale: str | None, data: dict[str, Any], item_id: UUID | None
-    ) -> tuple[str, UUID]:
+    async def _write(self, row: Row, mapped: MappedRow, item_id: UUID | None) -> tuple[str, UUID]:
+        given, locale = self._terms.given(mapped.terms), mapped.locale
         if item_id is not None:
             try:
-                await self._content.save(self._principal, self._site, item_id, data, locale=locale, merge=False)
+                await self._content.save(
+                    self._principal, self._site, item_id, mapped.data, taxonomies=given, locale=locale, merge=False
+                )
             except ItemNotFoundError:
                 pass  # deleted since: it is imported anew
             else:
@@ -256,9 +285,10 @@ class _Importer:
                 return "updated", item_id
         new = CreateItem(
             type=self._type.key,
-            slug=await self._free_slug(row, slug),
+            slug=await self._free_slug(row, mapped.slug),
             locale=locale,
-            data=data,
+            data=mapped.data,
+            taxonomies=given,
             publish=self._options.publish,
         )
         written = await self._content.create(self._principal, self._site, new)

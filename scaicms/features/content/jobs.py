@@ -20,3 +20,13 @@ class ImportPayload(JobPayload):
 
 
 IMPORT_CONTENT = Job("content.import", "default", ImportPayload, atomic=False)
+
+
+class RefreshTermsPayload(JobPayload):
+    """The term that has changed; None: terms of the taxonomy are gone."""
+
+    taxonomy_id: UUID
+    term_id: UUID | None
+
+
+REFRESH_TERMS = Job("content.refresh_terms", "default", RefreshTermsPayload, atomic=False)

@@ -1,11 +1,13 @@
 """An item in one locale as services pass it around."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.content_types.service import CompiledType
+from scaicms.features.taxonomies.service import ItemTerm
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Item:
     updated_at: datetime
     updated_by: UUID | None
     published_at: datetime | None
+    terms: tuple[ItemTerm, ...] = ()
 
     @property
     def status(self) -> str:
@@ -35,9 +38,12 @@ class Item:
 
     @property
     def etag(self) -> str:
-        """Validator of the draft: its version, and how often changes of the type have rewritten what is stored."""
+        """Validator of the draft: its version, how often its type has rewritten it, what its terms are called."""
         layout = self.content_type.layout
-        return f'"v{self.version}-{layout:x}"' if layout else f'"v{self.version}"'
+        suffix = f"{layout:x}" if layout else ""
+        if self.terms:
+            suffix += hashlib.blake2b(repr(self.terms).encode(), digest_size=6).hexdigest()
+        return f'"v{self.version}-{suffix}"' if suffix else f'"v{self.version}"'
 
 
 class Target(NamedTuple):

@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from scaicms.features.content.records import Item, Target
 from scaicms.features.content_types.service import CompiledType
+from scaicms.features.taxonomies.service import Showing
 from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import new_id
@@ -108,6 +109,18 @@ async def update_draft(item: Item) -> None:
     )
 
 
+async def touch_other_locales(item: Item) -> None:
+    """What is shared by all locales of an item has changed: a new version of their drafts."""
+    await db.execute(
+        """UPDATE entries SET version = version + 1, updated_at = $3, updated_by = $4
+           WHERE item_id = $1 AND locale <> $2""",
+        item.id,
+        item.locale,
+        item.updated_at,
+        item.updated_by,
+    )
+
+
 async def put_document(item: Item, body: bytes, etag: str, data: dict[str, Any], published_at: datetime) -> None:
     await db.execute(
         """WITH entry AS (UPDATE entries SET published_version = $6 WHERE item_id = $1 AND locale = $2)
@@ -200,7 +213,7 @@ async def value_taken(item: Item, key: str) -> bool:
 async def published(site_id: UUID, item_id: UUID) -> list[Record]:
     """What is delivered of an item, in each locale."""
     return await db.fetch(
-        "SELECT type_id, locale, version, data FROM documents WHERE site_id = $1 AND item_id = $2",
+        "SELECT type_id, locale, version, data, body FROM documents WHERE site_id = $1 AND item_id = $2",
         site_id,
         item_id,
     )
@@ -248,3 +261,23 @@ async def replace_references(item: Item, references: Sequence[tuple[str, UUID]])
             [field for field, _ in references],
             [target for _, target in references],
         )
+
+
+async def locales_in_step(item_id: UUID) -> list[str]:
+    """Locales in which what is published of an item is its draft."""
+    sql = "SELECT locale FROM entries WHERE item_id = $1 AND published_version = version ORDER BY locale"
+    return [row["locale"] for row in await db.fetch(sql, item_id)]
+
+
+async def hold_documents(documents: Sequence[Showing], *, wait: bool) -> list[Record]:
+    """Documents, held until the transaction ends; without `wait` those that others hold are left out."""
+    sql = f"""SELECT d.item_id, d.locale, d.type_id, d.slug, d.version, d.body FROM documents d
+              JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)
+              ORDER BY d.item_id, d.locale FOR UPDATE OF d {"" if wait else "SKIP LOCKED"}"""
+    return await db.fetch(sql, [d.item_id for d in documents], [d.locale for d in documents])
+
+
+async def put_body(document: Showing, body: bytes, etag: str) -> None:
+    """Another rendering of what is published."""
+    sql = "UPDATE documents SET body = $3, etag = $4 WHERE item_id = $1 AND locale = $2"
+    await db.execute(sql, document.item_id, document.locale, body, etag)

@@ -46,8 +46,9 @@ def _draft(call: Call, item: Item) -> web.Response:
 @routes.get(
     permission=permissions.READ,
     summary="List items of a type",
-    description="Published items by default. `filter[data.price][gte]=10`, `filter[slug]=hello`; unknown paths "
-    "and operators are refused.",
+    description="Published items by default. `filter[data.price][gte]=10`, `filter[slug]=hello`, "
+    "`filter[terms.topics]=rust`, with the terms below it `filter[terms.topics][under]=languages`; unknown paths, "
+    "terms and operators are refused.",
     query=ListItems,
     open_query=("filter[",),
     response=ItemList,
@@ -158,9 +159,11 @@ async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.
         call.site,
         call.path_id(),
         change.data,
+        taxonomies=change.taxonomies,
         locale=_only_locale(call),
         slug=change.slug,
         merge=merge,
+        all_terms=not merge,
         expected_version=expected_version(call.request),
     )
     return _written(written)

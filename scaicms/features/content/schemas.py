@@ -6,10 +6,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Body, PageQuery, Query
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
 Status = Literal["draft", "published", "changed"]
+TermName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Terms = Annotated[list[TermName | TermGiven], Field(max_length=100)]
+Taxonomies = Annotated[dict[Annotated[str, Field(max_length=63)], Terms | None], Field(max_length=50)]
 
 
 class CreateItem(Body):
@@ -17,17 +21,24 @@ class CreateItem(Body):
     slug: Slug | None = Field(default=None, description="Made from the title when absent.")
     locale: str | None = Field(default=None, description="The site's default locale when absent.", max_length=35)
     data: dict[str, Any]
+    taxonomies: Taxonomies = Field(default_factory=dict, description="Slugs or ids of terms, by taxonomy.")
     publish: bool = False
 
 
 class PatchItem(Body):
     slug: Slug | None = None
     data: dict[str, Any] = Field(default_factory=dict, description="Fields to set; null removes a value.")
+    taxonomies: Taxonomies | None = Field(
+        default=None, description="Slugs or ids of terms, in place of those in the same taxonomies; null removes all."
+    )
 
 
 class PutItem(Body):
     slug: Slug | None = None
     data: dict[str, Any]
+    taxonomies: Taxonomies | None = Field(
+        default=None, description="Slugs or ids of all terms that the item has; they stay as they are when absent."
+    )
 
 
 class UnpublishedTarget(BaseModel):
@@ -53,7 +64,7 @@ class ItemOut(BaseModel):
     status: Status
     version: int
     data: dict[str, Any]
-    taxonomies: dict[str, Any] = Field(default_factory=dict)
+    taxonomies: dict[str, list[TermShown]] = Field(default_factory=dict, description="Terms by taxonomy.")
     created_at: datetime
     created_by: UUID | None
     updated_at: datetime
@@ -99,6 +110,40 @@ class DeleteItem(Query):
 
 class PublishQuery(Query):
     dry_run: bool = Field(default=False, description="Answer the plan alone; change nothing.")
+
+
+class ChangeContent(Body):
+    content_ids: list[UUID] = Field(min_length=1, max_length=200)
+
+
+class ContentChanged(BaseModel):
+    changed: int = Field(description="Items whose drafts have changed.")
+    unchanged: int
+    published: int = Field(
+        description="Of the changed: whose documents show it at once. Others do when next published."
+    )
+    job_ids: list[UUID] = Field(description="Jobs that this write handed to workers.")
+
+
+class ListTermContent(PageQuery):
+    descendants: bool = Field(default=False, description="Also what has a term below this one, once.")
+
+
+class LinkedItem(BaseModel):
+    id: UUID
+    type: str
+    slug: str
+    published: bool
+
+
+class LinkedItems(BaseModel):
+    """Drafts that have the term, for who may read them; else what is published with it."""
+
+    items: list[LinkedItem]
+    total: int
+    page: int
+    page_size: int
+    counts: TermCounts
 
 
 class ImportAccepted(BaseModel):

@@ -1,9 +1,11 @@
 """Use cases of items. HTTP, import, CLI and schedule all enter here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
+
+from asyncpg import Record
 
 from scaicms.features.content import access, drafts, permissions, render, repository
 from scaicms.features.content.delivery import DeliveryService, Document
@@ -19,8 +21,9 @@ from scaicms.features.content.events import (
 from scaicms.features.content.locales import known_locale
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
-from scaicms.features.content.texts import PublishedText, published_text
+from scaicms.features.content.texts import PublishedText, published_text, term_words
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
@@ -55,6 +58,7 @@ class ContentService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._types = services.get(ContentTypeService)
+        self._terms = services.get(TermLinks)
 
     async def create(self, principal: Principal, site: Site, new: CreateItem) -> Written:
         """Store a new item, and publish it at once if asked to."""
@@ -65,7 +69,7 @@ class ContentService(Service):
         async with db.transaction():
             content_type = await self._types.hold(known)
             data = content_type.validate(new.data)
-            access.require_fields(writable, new.data)
+            access.require_fields(writable, [*new.data, "taxonomies"] if new.taxonomies else new.data)
             await drafts.claim_single(content_type)
             now = utcnow()
             item = Item(
@@ -86,9 +90,11 @@ class ContentService(Service):
             await drafts.check_relations(item, sees=access.seer(principal, site.id))
             await drafts.check_unique(item)
             await repository.insert_item(item)
+            if new.taxonomies:
+                item = await self._with_terms(site, item, new.taxonomies)
             await _keep_references(item)
             await record(_fact(ContentCreated, item), actor=principal)
-            written = await self._publish(principal, item) if new.publish else Written(item)
+            written = await self._publish(principal, site, item) if new.publish else Written(item)
             return replace(written, item=access.as_written(principal, written.item, data))
 
     async def save(
@@ -98,12 +104,15 @@ class ContentService(Service):
         item_id: UUID,
         data: dict[str, Any],
         *,
+        taxonomies: Mapping[str, Any] | None = None,
         locale: str | None = None,
         slug: str | None = None,
         merge: bool = True,
+        all_terms: bool = False,
         expected_version: int | None = None,
     ) -> Written:
-        """A new version of the draft: `data` laid over the old one (`merge`; null removes) or in its place.
+        """A new version of the draft: `data` laid over the old one (`merge`; null removes) or in its place. Terms
+        of the taxonomies given are those given; with `all_terms` there are no others.
 
         Raises:
             PreconditionFailedError: `expected_version` is given and is not the stored one.
@@ -123,6 +132,8 @@ class ContentService(Service):
             await drafts.check_relations(item, sees=access.seer(principal, site.id), kept=there)
             await drafts.check_unique(item)
             await repository.update_draft(item)
+            if taxonomies is not None:
+                item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
             await _keep_references(item)
             jobs = await record(_fact(ContentUpdated, item), actor=principal)
             return Written(access.as_written(principal, item, data), jobs)
@@ -144,7 +155,7 @@ class ContentService(Service):
             if dry_run:
                 written = Written(item, (), await drafts.check_relations(item))
             else:
-                written = await self._publish(principal, item)
+                written = await self._publish(principal, site, item)
             return _as_seen(principal, written)
 
     async def unpublish(self, principal: Principal, site: Site, item_id: UUID) -> Written:
@@ -186,7 +197,7 @@ class ContentService(Service):
         row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None)
         if row is None:
             raise ItemNotFoundError
-        return access.require_draft(principal, repository.to_item(row, await self._type_of(site, row["type_id"])))
+        return access.require_draft(principal, await self._item(site, row))
 
     async def draft_by_slug(
         self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
@@ -199,7 +210,12 @@ class ContentService(Service):
         row = await repository.find_by_slug(site.id, content_type.id, slug, known_locale(site, locale))
         if row is None:
             raise ItemNotFoundError
-        return access.require_draft(principal, repository.to_item(row, content_type))
+        return access.require_draft(principal, await self._item(site, row))
+
+    async def hold(self, principal: Principal, permission: Permission, site: Site, item_id: UUID) -> Item:
+        """The item as it stays until the transaction ends, for who has the permission on it."""
+        principal.require(permission.code, site.id)
+        return await self._lock(principal, permission, site, item_id, None, None)
 
     async def lock_item(self, item_id: UUID) -> None:
         """Order transactions that keep something in step with an item, until this one ends."""
@@ -223,16 +239,22 @@ class ContentService(Service):
         texts = []
         for row in rows:
             content_type = await self._types.compiled(site_id, await repository.type_key(site_id, row["type_id"]))
-            texts.append(published_text(content_type, row["locale"], row["version"], json.loads(row["data"])))
+            text = published_text(content_type, row["locale"], row["version"], json.loads(row["data"]))
+            texts.append(replace(text, terms=term_words(row["body"])))
         return texts
 
-    async def _publish(self, principal: Principal, item: Item) -> Written:
+    async def _publish(self, principal: Principal, site: Site, item: Item) -> Written:
         principal.require(permissions.PUBLISH.code, item.site_id)
         access.require_item(principal, permissions.PUBLISH, item)
         unpublished = await drafts.check_relations(item)
+        if item.terms:
+            await self._terms.hold(site)
+            item = await self._as_called(site, item)
         published_at = item.published_at or utcnow()
         body, etag = render.document(item, published_at)
         await repository.put_document(item, body, etag, render.public_data(item), published_at)
+        if item.terms or item.published_version is not None:
+            await self._terms.publish(item.id, item.locale)
         published = replace(item, published_version=item.version, published_at=published_at)
         jobs = await record(_fact(ContentPublished, published), actor=principal)
         return Written(published, jobs, unpublished)
@@ -251,7 +273,8 @@ class ContentService(Service):
         row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None, lock=True)
         if held is None or row is None:
             raise ItemNotFoundError
-        item = repository.to_item(row, await self._types.at_version(site.id, held["key"], held["version"]))
+        content_type = await self._types.at_version(site.id, held["key"], held["version"])
+        item = await self._as_called(site, repository.to_item(row, content_type))
         access.require_item(principal, permission, item)
         if expected_version is not None and expected_version != item.version:
             raise PreconditionFailedError(
@@ -260,6 +283,34 @@ class ContentService(Service):
                 extra={"current_version": item.version},
             )
         return item
+
+    async def _item(self, site: Site, row: Record) -> Item:
+        item = repository.to_item(row, await self._type_of(site, row["type_id"]))
+        return await self._as_called(site, item)
+
+    async def _as_called(self, site: Site, item: Item) -> Item:
+        """The item with its terms as they are called now."""
+        terms = await self._terms.of_items(site, [item.id], item.locale)
+        return replace(item, terms=terms.get(item.id, ()))
+
+    async def _with_terms(
+        self,
+        site: Site,
+        item: Item,
+        given: Mapping[str, Any],
+        *,
+        all_terms: bool = False,
+        writer: Principal | None = None,
+    ) -> Item:
+        """The item with these terms; `writer` needs the right to change them where it has others."""
+        if all_terms:
+            given = {**dict.fromkeys(await self._terms.keys(site)), **given}
+        if not await self._terms.assign(item.id, await self._terms.resolve(site, given)):
+            return item
+        if writer is not None:
+            access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])
+            await repository.touch_other_locales(item)
+        return await self._as_called(site, item)
 
     async def _type_of(self, site: Site, type_id: UUID) -> CompiledType:
         return await self._types.compiled(site.id, await repository.type_key(site.id, type_id))

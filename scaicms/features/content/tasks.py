@@ -6,11 +6,13 @@ from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.importing import ImportOptions, ImportService, Report
-from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
+from scaicms.features.content.jobs import IMPORT_CONTENT, REFRESH_TERMS, ImportPayload, RefreshTermsPayload
 from scaicms.features.content.reading import SourceError
+from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
 from scaicms.infra.jobs.declare import Task
+from scaicms.kit.principal import SYSTEM
 
 # Half of what one attempt on the queue may take; then the import continues in another turn.
 TURN_SECONDS = IMPORT_CONTENT.seconds / 2
@@ -46,4 +48,19 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
     await job.services.resources.storage.delete(payload.upload)
 
 
-TASKS = (Task(IMPORT_CONTENT, import_content),)
+async def refresh_terms(payload: RefreshTermsPayload, job: RunningJob) -> None:
+    """One turn of rendering the documents that show a term."""
+    started = time.monotonic()
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    batches = job.services.get(RefreshService).batches(
+        SYSTEM, site, payload.taxonomy_id, payload.term_id, resume=job.progress, checkpoint=job.checkpoint
+    )
+    changed = 0
+    async for number in batches:
+        changed += number
+        if time.monotonic() - started > TURN_SECONDS:
+            raise JobYieldError
+    job.result = {"changed": changed}
+
+
+TASKS = (Task(IMPORT_CONTENT, import_content), Task(REFRESH_TERMS, refresh_terms))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scaicms.features.content_types.service import CompiledType, Leaf
-from scaicms.kit import markdown, richtext
+from scaicms.kit import json, markdown, richtext
 
 _LONG: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_text, "richtext": richtext.to_text}
 
@@ -20,6 +20,7 @@ class PublishedText:
     title: str
     summary: str
     body: str
+    terms: str = ""
 
 
 def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
@@ -33,6 +34,12 @@ def published_text(content_type: CompiledType, locale: str, version: int, data: 
         summary="\n".join(_words(leaf) for leaf in found if leaf.field.type not in _LONG),
         body="\n".join(_LONG[leaf.field.type](leaf.value) for leaf in found if leaf.field.type in _LONG),
     )
+
+
+def term_words(document: bytes) -> str:
+    """What the terms of a rendered document are called."""
+    shown: dict[str, list[dict[str, str]]] = json.loads(document)["taxonomies"]
+    return "\n".join(term["name"] for terms in shown.values() for term in terms)
 
 
 def _is_searched(content_type: CompiledType, leaf: Leaf) -> bool:

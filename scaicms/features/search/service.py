@@ -51,6 +51,7 @@ class SearchService(Service):
                 title=text.title,
                 summary=text.summary,
                 body=text.body,
+                terms=text.terms,
             )
             for text in published
         ]

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterable
 
-from scaicms.features.content.events import ContentDeleted, ContentEvent, ContentPublished, ContentUnpublished
+from scaicms.features.content.events import (
+    ContentDeleted,
+    ContentEvent,
+    ContentPublished,
+    ContentRefreshed,
+    ContentUnpublished,
+)
 from scaicms.features.content_types.events import ContentTypeRewritten
 from scaicms.features.search.jobs import INDEX_CONTENT, INDEX_TYPE, IndexPayload, IndexTypePayload
 from scaicms.infra.events import Event
@@ -27,6 +33,6 @@ def index_type(event: ContentTypeRewritten) -> Iterable[JobRequest]:
 
 
 SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
-    **dict.fromkeys((ContentPublished, ContentUnpublished, ContentDeleted), (index,)),
+    **dict.fromkeys((ContentPublished, ContentRefreshed, ContentUnpublished, ContentDeleted), (index,)),
     ContentTypeRewritten: (index_type,),
 }

@@ -22,8 +22,11 @@ async def list_sites(only: Sequence[UUID] | None, *, limit: int, offset: int) ->
     return await query.order_by("key").limit(limit).offset(offset), await query.count()
 
 
-async def has_content_types(site_id: UUID) -> bool:
-    return bool(await db.fetchval("SELECT EXISTS (SELECT 1 FROM content_types WHERE site_id = $1)", site_id))
+async def has_structure(site_id: UUID) -> bool:
+    """Whether somebody has made content types or taxonomies there."""
+    sql = """SELECT EXISTS (SELECT 1 FROM content_types WHERE site_id = $1)
+                 OR EXISTS (SELECT 1 FROM taxonomies WHERE site_id = $1)"""
+    return bool(await db.fetchval(sql, site_id))
 
 
 async def domains(site_id: UUID) -> list[SiteDomainRow]:

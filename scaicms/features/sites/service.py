@@ -147,7 +147,7 @@ class SiteService(Service):
         async with db.transaction():
             row = await self.get(principal, id_or_key, lock=True)
             principal.require(permissions.DELETE.code)
-            if await repository.has_content_types(row.id):
+            if await repository.has_structure(row.id):
                 raise SiteInUseError
             await repository.remove_domains(row.id)
             await self._roles.forget_site(row.id)
@@ -212,6 +212,7 @@ def to_site(row: SiteRow) -> Site:
         public_role=settings.get("public_role", DEFAULT_PUBLIC_ROLE),
         title=settings.get("title") or row.name,
         description=settings.get("description") or "",
+        fallbacks={locale["code"]: tuple(locale.get("fallback") or ()) for locale in locales},
     )
 
 

@@ -17,6 +17,7 @@ class SearchDocument:
     title: str
     summary: str
     body: str
+    terms: str = ""
 
 
 @dataclass(frozen=True, slots=True)

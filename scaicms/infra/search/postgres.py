@@ -1,4 +1,4 @@
-"""PostgreSQL full text: weights A (title), B (summary), D (body); BM25-like enough for one site's content."""
+"""PostgreSQL full text: weights A (title), B (summary), C (terms), D (body); BM25-like enough for a site's content."""
 
 from uuid import UUID
 
@@ -48,7 +48,7 @@ _REPLACE = """
 INSERT INTO search_documents (item_id, locale, site_id, type_key, version, title, body, words)
 VALUES ($1, $2, $3, $4, $5, $6, $7,
         setweight(to_tsvector($9::regconfig, $6), 'A') || setweight(to_tsvector($9::regconfig, $8), 'B')
-        || setweight(to_tsvector($9::regconfig, $7), 'D'))
+        || setweight(to_tsvector($9::regconfig, $10), 'C') || setweight(to_tsvector($9::regconfig, $7), 'D'))
 ON CONFLICT (item_id, locale) DO UPDATE
 SET type_key = $4, version = $5, title = $6, body = $7, words = excluded.words
 """
@@ -138,6 +138,7 @@ class PostgresSearch:
                 document.body[:MAX_INDEXED_CHARACTERS],
                 document.summary[:MAX_INDEXED_CHARACTERS],
                 configuration(document.locale),
+                document.terms[:MAX_INDEXED_CHARACTERS],
             )
 
     async def search(self, request: SearchRequest) -> SearchPage:

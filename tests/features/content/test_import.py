@@ -1,5 +1,6 @@
 """Importing through HTTP and the queue, with everything that can be wrong with it."""
 
+import asyncio
 import io
 import json
 import tarfile
@@ -7,7 +8,10 @@ import tarfile
 import pytest
 from aiohttp import FormData
 
+from scaicms import registry
 from scaicms.features.content import tasks
+from scaicms.infra.jobs.runner import Runner
+from tests.conftest import role_with
 
 GOOD = '+++\ntitle = "Post {0}"\ntags = ["a"]\nweight = 3\n+++\n\nText {0}.\n'
 
@@ -168,3 +172,105 @@ async def test_an_upload_takes_no_idempotency_key(articles):
     headers = {"Idempotency-Key": "k"}
     answer = await articles.call("POST", "/content/import", data=form(b"x", type="article"), headers=headers)
     assert (answer.status, answer.code) == (400, "idempotency_key_not_taken")
+
+
+TAGGED = "---\ntitle: Post {0}\ntags: [{1}]\n---\nText {0}.\n"
+BY_TAGS = json.dumps({"taxonomies.topics": "tags"})
+
+
+@pytest.fixture
+async def topics(articles):
+    await articles.post("/taxonomies", {"key": "topics", "name": "Topics"})
+
+    async def names():
+        found = (await articles.get("/taxonomies/topics/terms?page_size=200")).json["items"]
+        return {term["name"]: term["slug"] for term in found}
+
+    async def of(slug):
+        item = (await articles.get(f"/content/by-slug/article/{slug}")).json
+        return [term["name"] for term in item["taxonomies"].get("topics", ())]
+
+    names.of = of
+    return names
+
+
+async def test_front_matter_lists_become_terms_that_are_made_where_they_are_missing(articles, run, topics):
+    curated = {"name": "Machine Learning"}, {"name": "The Rust language", "slug": "rust"}
+    for term in curated:
+        await articles.post("/taxonomies/topics/terms", term)
+    files = {f"p{n}.md": TAGGED.format(n, "machine-learning, rust, C++, C, c++") for n in range(30)}
+    report = (await run(archive(files), publish="true", mapping=BY_TAGS))["result"]
+    assert (report["created"], report["failed"], report["terms_made"], report["unmapped"]) == (30, 0, 2, {})
+    assert await topics() == {
+        "Machine Learning": "machine-learning",
+        "The Rust language": "rust",
+        "C++": "c",
+        "C": "c-2",
+    }
+    assert await topics.of("p7") == ["Machine Learning", "The Rust language", "C++", "C"]
+    found = await articles.get("/content?type=article&filter[terms.topics]=c-2")
+    assert found.json["total"] == 30
+
+
+async def test_importing_again_follows_what_changed_and_leaves_other_terms_alone(articles, run, topics):
+    await articles.post("/taxonomies", {"key": "moods", "name": "Moods"})
+    await articles.post("/taxonomies/moods/terms", {"name": "happy"})
+    files = {f"p{n}.md": TAGGED.format(n, "a, b") for n in range(3)}
+    await run(archive(files), publish="true", mapping=BY_TAGS)
+    item = (await articles.get("/content/by-slug/article/p0")).json
+    await articles.patch(f"/content/{item['id']}", {"taxonomies": {"moods": ["happy"]}})
+    again = (await run(archive(files), publish="true", mapping=BY_TAGS))["result"]
+    assert (again["unchanged"], again["terms_made"]) == (3, 0)
+    files["p0.md"] = TAGGED.format(0, "b")
+    changed = (await run(archive(files), publish="true", mapping=BY_TAGS))["result"]
+    assert (changed["updated"], changed["terms_made"]) == (1, 0)
+    assert await topics.of("p0") == ["b"]
+    assert (await articles.get("/content/by-slug/article/p0")).json["taxonomies"]["moods"][0]["name"] == "happy"
+    # What somebody has removed on purpose comes back with none of the files that did not change.
+    term = (await articles.get("/taxonomies/topics/terms?q=a")).json["items"][0]["id"]
+    await articles.delete(f"/taxonomies/topics/terms/{term}?force=true")
+    await run(archive(files), publish="true", mapping=BY_TAGS)
+    assert set(await topics()) == {"b"}
+
+
+async def test_a_dry_run_makes_no_terms_and_says_how_many_it_would(articles, run, topics):
+    files = {"a.md": TAGGED.format(1, "a, b"), "b.md": TAGGED.format(2, "b, c")}
+    report = (await run(archive(files), dry_run="true", mapping=BY_TAGS))["result"]
+    assert (report["created"], report["terms_made"], report["failed"]) == (2, 3, 0)
+    assert await topics() == {}
+
+
+async def test_who_may_not_write_taxonomies_imports_with_the_terms_there_are(articles, admin, user, drain, topics):
+    await articles.post("/taxonomies/topics/terms", {"name": "known"})
+    codes = ["content:read", "content:import", "content:create", "content:update", "search:queues"]
+    importer = await user(await role_with(admin, *codes), site=articles.site)
+    files = {"a.md": TAGGED.format(1, "known"), "b.md": TAGGED.format(2, "known, unknown")}
+    answer = await importer.call("POST", "/content/import", data=form(archive(files), type="article", mapping=BY_TAGS))
+    await drain()
+    report = (await articles.get(f"/search/jobs/{answer.json['job_id']}")).json["result"]
+    assert (report["created"], report["failed"], report["terms_made"]) == (1, 1, 0)
+    assert "topics has no term unknown" in report["problems"][0]["message"]
+    assert set(await topics()) == {"known"}
+
+
+async def test_an_unknown_taxonomy_in_a_mapping_is_refused_at_once(articles):
+    answer = await articles.call("POST", "/content/import", data=form(b"x", type="article", mapping=BY_TAGS))
+    assert answer.status == 422
+    assert "taxonomies.topics" in answer.json["detail"]["message"]
+
+
+async def test_imports_at_the_same_moment_make_each_term_once(articles, services, topics):
+    await articles.post("/taxonomies", {"key": "moods", "name": "Moods"})
+    mapping = json.dumps({"taxonomies.topics": "tags", "taxonomies.moods": "tags"})
+    for letter in "xyz":
+        files = {f"{letter}{n}.md": TAGGED.format(n, f"t{n}, t{n + 1}, t{n + 2}") for n in range(60)}
+        content = form(archive(files), type="article", mapping=mapping, publish="true")
+        await articles.call("POST", "/content/import", data=content)
+    runners = [Runner(registry.tasks(), services, name) for name in "abc"]
+    while sum(await asyncio.gather(*(runner.run_due("default", 1) for runner in runners))):
+        pass
+    names = await topics()
+    assert len(names) == 62
+    assert set(names) == set(names.values())
+    listed = await articles.get("/content?type=article&status=any&filter[terms.moods][exists]=true")
+    assert listed.json["total"] == 180

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Annotated, Self
@@ -19,6 +19,10 @@ from .rows import Row
 
 SPECIAL_SOURCES = ("$body", "$source", "$slug", "$stem", "$title")
 SPECIAL_TARGETS = ("$slug", "$locale")
+TAXONOMIES = "taxonomies."
+"""Before a taxonomy's key: the target takes the names of terms."""
+MAX_TERMS = 100
+MAX_TERM_CHARACTERS = 200
 _REFERENCE = re.compile(r"\\(\\|[0-9])")
 # A title is looked for in the beginning of a text; parsing a book for it takes seconds.
 _TITLE_WITHIN = 64 * 1024
@@ -79,9 +83,9 @@ class Constant(BaseModel):
 class Mapping(RootModel[dict[Path, Path | Extraction | Constant]]):
     """Targets and where their values come from, laid over the default of `apply_mapping`.
 
-    A target is a field's key, `$slug` or `$locale`. A source is a dotted path into the front matter or
-    record (`extra.team`, `authors.0`, with or without `front.` before it), `$body` (the Markdown),
-    `$source` (the file's path), `$stem` (the file's name without suffix), `$slug`, `$title` (the front
+    A target is a field's key, `taxonomies.` with the key of a taxonomy, `$slug` or `$locale`. A source is a dotted
+    path into the front matter or record (`extra.team`, `authors.0`, with or without `front.` before it), `$body` (the
+    Markdown), `$source` (the file's path), `$stem` (the file's name without suffix), `$slug`, `$title` (the front
     matter's title, else the first heading, else the file's name), an `Extraction` or a `Constant`.
     """
 
@@ -96,21 +100,28 @@ class Mapping(RootModel[dict[Path, Path | Extraction | Constant]]):
                 _check_source(source)
         return self
 
-    def unknown_targets(self, fields: Sequence[tuple[str, str]]) -> list[str]:
-        """Targets that are no field of the type: worth refusing before the first row."""
-        known = {*SPECIAL_TARGETS, *(key for key, _ in fields)}
+    @property
+    def taxonomies(self) -> list[str]:
+        """Keys of the taxonomies that are targets."""
+        return [target.removeprefix(TAXONOMIES) for target in self.root if target.startswith(TAXONOMIES)]
+
+    def unknown_targets(self, fields: Sequence[tuple[str, str]], taxonomies: Collection[str] = ()) -> list[str]:
+        """Targets that are no field of the type and no taxonomy: worth refusing before the first row."""
+        known = {*SPECIAL_TARGETS, *(key for key, _ in fields), *(TAXONOMIES + key for key in taxonomies)}
         return [target for target in self.root if target not in known]
 
 
 @dataclass(frozen=True, slots=True)
 class MappedRow:
-    """A row as the content service takes it. `unmapped`: dotted paths of values that went nowhere."""
+    """A row as the content service takes it. `terms`: names by taxonomy. `unmapped`: dotted paths of values that went
+    nowhere."""
 
     slug: str
     locale: str | None
     data: dict[str, JsonValue]
     unmapped: list[str]
     warnings: list[str]
+    terms: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -175,8 +186,11 @@ def apply_mapping(row: Row, fields: Sequence[tuple[str, str]], mapping: Mapping 
     sources = dict(mapping.root) if mapping else {}
     types = dict(fields)
     data: dict[str, JsonValue] = {}
+    terms: dict[str, list[str]] = {}
     for target, source in {**_default(row, types, sources), **sources}.items():
-        if target not in SPECIAL_TARGETS:
+        if target.startswith(TAXONOMIES):
+            terms[target.removeprefix(TAXONOMIES)] = _names(laying, target, laying.value(source))
+        elif target not in SPECIAL_TARGETS:
             value = coerce(laying.value(source), types.get(target, ""))
             if value is not None:
                 data[target] = value
@@ -188,7 +202,7 @@ def apply_mapping(row: Row, fields: Sequence[tuple[str, str]], mapping: Mapping 
     unmapped = list(_unused(row.values, laying.used))
     if row.body and "$body" not in laying.used:
         unmapped.append("$body")
-    return MappedRow(slug, locale, data, unmapped, [*row.warnings, *laying.warnings])
+    return MappedRow(slug, locale, data, unmapped, [*row.warnings, *laying.warnings], terms)
 
 
 def _default(row: Row, types: dict[str, str], sources: dict[str, str | Extraction | Constant]) -> dict[str, str]:
@@ -197,6 +211,21 @@ def _default(row: Row, types: dict[str, str], sources: dict[str, str | Extractio
     if row.body and takes_body and takes_body not in sources and not _uses_body(sources):
         default[takes_body] = "$body"
     return default
+
+
+def _names(laying: _Laying, target: str, value: JsonValue) -> list[str]:
+    """Names of terms: a list of texts or numbers, or a single one; what cannot be one is left out, and said."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    names: dict[str, None] = {}
+    for item in listed:
+        name = str(item).strip() if isinstance(item, str | int | float) and not isinstance(item, bool) else ""
+        if not name or len(name) > MAX_TERM_CHARACTERS or len(names) == MAX_TERMS:
+            laying.warnings.append(
+                f"{target}: {str(item)[:50]!a} was left out; it takes up to {MAX_TERMS} short texts."
+            )
+        else:
+            names[name] = None
+    return list(names)
 
 
 def _uses_body(sources: dict[str, str | Extraction | Constant]) -> bool:

@@ -170,3 +170,32 @@ def test_a_pattern_made_to_explode_runs_in_linear_time(tmp_path: Path) -> None:
     mapped = lay(tmp_path, {"summary": {"from": "x", "pattern": "(a+)+$"}}, head=head)
     assert "summary" not in mapped.data
     assert time.monotonic() - started < 2
+
+
+def test_lists_become_names_of_terms(tmp_path: Path) -> None:
+    mapping = {
+        "taxonomies.topics": "tags",
+        "taxonomies.teams": "extra.team",
+        "taxonomies.years": {"value": [2024, "2024"]},
+    }
+    head = 'title = "T"\ntags = ["Rust", " Rust ", "C++", ""]\n[extra]\nteam = "Core"\n'
+    mapped = lay(tmp_path, mapping, head)
+    assert mapped.terms == {"topics": ["Rust", "C++"], "teams": ["Core"], "years": ["2024"]}
+    assert (mapped.unmapped, len(mapped.warnings)) == ([], 1)
+    assert lay(tmp_path, {"taxonomies.topics": "tags"}).terms == {"topics": []}
+    assert lay(tmp_path).terms == {}
+
+
+def test_what_is_no_name_of_a_term_is_left_out_and_said(tmp_path: Path) -> None:
+    head = f'title = "T"\ntags = ["{"x" * 201}", true, ["a"], "good"]\n'
+    mapped = lay(tmp_path, {"taxonomies.topics": "tags"}, head)
+    assert mapped.terms == {"topics": ["good"]}
+    assert len(mapped.warnings) == 3
+    many = f"title = 'T'\ntags = {[f't{number}' for number in range(102)]}\n"
+    mapped = lay(tmp_path, {"taxonomies.topics": "tags"}, many)
+    assert (len(mapped.terms["topics"]), len(mapped.warnings)) == (100, 2)
+
+
+def test_taxonomies_that_are_not_there_are_unknown_targets() -> None:
+    mapping = Mapping.model_validate({"taxonomies.topics": "tags", "taxonomies.nothing": "tags", "title": "x"})
+    assert mapping.unknown_targets(FIELDS, ["topics"]) == ["taxonomies.nothing"]

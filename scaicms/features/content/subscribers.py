@@ -1,0 +1,39 @@
+"""Which facts about terms call for work on content."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from scaicms.features.content.jobs import REFRESH_TERMS, RefreshTermsPayload
+from scaicms.features.taxonomies.events import TaxonomyDeleted, TermDeleted, TermMerged, TermRenamed
+from scaicms.infra.events import Event
+from scaicms.infra.events.record import Subscriber
+from scaicms.infra.jobs import JobRequest
+
+
+def renamed(event: TermRenamed | TermMerged) -> Iterable[JobRequest]:
+    yield _request(event.site_id, event.taxonomy_id, event.aggregate_id)
+
+
+def deleted(event: TermDeleted) -> Iterable[JobRequest]:
+    yield _request(event.site_id, event.taxonomy_id, event.aggregate_id if event.below == 0 else None)
+
+
+def taxonomy_deleted(event: TaxonomyDeleted) -> Iterable[JobRequest]:
+    if event.terms:
+        yield _request(event.site_id, event.aggregate_id, None)
+
+
+def _request(site_id: UUID | None, taxonomy_id: UUID, term_id: UUID | None) -> JobRequest:
+    return REFRESH_TERMS.request(
+        RefreshTermsPayload(taxonomy_id=taxonomy_id, term_id=term_id),
+        site_id=site_id,
+        dedupe_key=f"terms:{term_id or taxonomy_id}",
+    )
+
+
+SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
+    TermRenamed: (renamed,),
+    TermMerged: (renamed,),
+    TermDeleted: (deleted,),
+    TaxonomyDeleted: (taxonomy_deleted,),
+}

@@ -1,0 +1,108 @@
+"""`filter[terms.topics]…` to SQL: by the terms of what is published, or of drafts.
+
+The ids of terms stand in the SQL itself. Some terms have a thousand times the content of others: PostgreSQL has to know
+which one is asked for, and a plan that it keeps for a statement with parameters is one for the average term.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+from scaicms.features.content.filters import MAX_CLAUSES, MAX_LIST_VALUES, FilterError
+from scaicms.features.taxonomies.service import TermLinks
+from scaicms.kit.sites import Site
+
+Parameters = Sequence[tuple[str, str]]
+
+OPERATORS = ("eq", "ne", "in", "nin", "under", "exists")
+MAX_NAMED = 500
+"""Terms below one that are named one by one, so that it is known how frequent each is; more are found by their path."""
+_PREFIX = "filter[terms"
+_PARAMETER = re.compile(r"filter\[terms\.([a-z][a-z0-9_]*)\](?:\[([a-z_]+)\])?")
+
+
+def split(filters: Parameters) -> tuple[Parameters, Parameters]:
+    """Those about terms, and the others.
+
+    Raises:
+        FilterError: there are too many in all.
+    """
+    if len(filters) > MAX_CLAUSES:
+        raise FilterError(f"At most {MAX_CLAUSES} filters.")
+    about = [item for item in filters if item[0].startswith((f"{_PREFIX}.", f"{_PREFIX}]"))]
+    return about, [item for item in filters if item not in about]
+
+
+async def conditions(links: TermLinks, site: Site, filters: Parameters, *, drafts: bool) -> list[str]:
+    """SQL conditions on the row `d` of a list, all of which must hold.
+
+    Raises:
+        FilterError: the site has no such taxonomy or term, or there is no such operator.
+    """
+    asked = [(*_read(name), value) for name, value in filters]
+    if not asked:
+        return []
+    names = [name for _, operator, value in asked if operator != "exists" for name in value.split(",")]
+    if len(names) > MAX_LIST_VALUES:
+        raise FilterError(f"At most {MAX_LIST_VALUES} terms.")
+    taxonomies, terms = await links.known(site, [key for key, _, _ in asked], names)
+    found = []
+    for key, operator, value in asked:
+        if key not in taxonomies:
+            raise FilterError(f"This site has no taxonomy {key}.")
+        if operator == "exists":
+            found.append(_having(f"t.taxonomy_id = {_literal(taxonomies[key])}", _flag(key, value), drafts=drafts))
+            continue
+        ids = [_term(key, name, terms) for name in value.split(",")]
+        condition = await _under(links, ids) if operator == "under" else _among(ids)
+        found.append(_having(condition, operator not in ("ne", "nin"), drafts=drafts))
+    return found
+
+
+def _read(name: str) -> tuple[str, str]:
+    """Taxonomy and operator of a parameter."""
+    matched = _PARAMETER.fullmatch(name)
+    if matched is None:
+        raise FilterError(f"{name} is not a filter; write filter[terms.topics]=… or filter[terms.topics][under]=….")
+    operator = matched[2] or "eq"
+    if operator not in OPERATORS:
+        raise FilterError(f"terms.{matched[1]} knows no operator {operator}; it has {', '.join(OPERATORS)}.")
+    return matched[1], operator
+
+
+def _flag(key: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise FilterError(f"terms.{key}: exists is true or false.")
+    return value == "true"
+
+
+def _term(key: str, name: str, terms: Mapping[tuple[str, str], UUID]) -> UUID:
+    try:
+        return terms[key, name]
+    except KeyError:
+        raise FilterError(f"{key} has no term {name}.") from None
+
+
+async def _under(links: TermLinks, ids: Sequence[UUID]) -> str:
+    named: list[UUID] = []
+    for term_id in ids:
+        below = await links.under(term_id, limit=MAX_NAMED - len(named))
+        if below is None:
+            return f"t.path && ARRAY[{', '.join(map(_literal, ids))}]"
+        named += below
+    return _among(named)
+
+
+def _among(ids: Iterable[UUID]) -> str:
+    return f"l.term_id IN ({', '.join(map(_literal, ids))})"
+
+
+def _literal(term_id: UUID) -> str:
+    return f"'{UUID(str(term_id))}'::uuid"
+
+
+def _having(condition: str, wanted: bool, *, drafts: bool) -> str:
+    table, same = ("item_terms", "") if drafts else ("document_terms", "AND l.locale = d.locale")
+    joined = "JOIN terms t ON t.id = l.term_id" if condition.startswith("t.") else ""
+    sql = f"EXISTS (SELECT 1 FROM {table} l {joined} WHERE l.item_id = d.item_id {same} AND {condition})"
+    return sql if wanted else f"NOT {sql}"

@@ -1,0 +1,1 @@
+"""Taxonomies: what content is about, as terms in lists and trees."""

@@ -1,0 +1,242 @@
+"""Every query on taxonomies and terms; each is of one site, or of one of its taxonomies."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.features.taxonomies.models import TaxonomyRow
+from scaicms.features.taxonomies.records import Counts, Lost, Term
+from scaicms.features.taxonomies.schemas import ListTerms
+from scaicms.infra import db
+from scaicms.kit import json
+from scaicms.kit.ids import is_key
+
+_TERM = """SELECT t.id, t.taxonomy_id, t.parent_id, t.slug, t.names, t.path, t.position, t.created_at, t.updated_at
+           FROM terms t"""
+
+
+def _term(row: Record) -> Term:
+    values = {name: row[name] for name in Term.__slots__}
+    return Term(**{**values, "names": json.loads(row["names"]), "path": tuple(row["path"])})
+
+
+async def list_taxonomies(site_id: UUID, *, limit: int, offset: int) -> tuple[list[TaxonomyRow], int]:
+    rows = TaxonomyRow.filter(site_id=site_id)
+    return await rows.order_by("key").limit(limit).offset(offset), await rows.count()
+
+
+async def find(site_id: UUID, key: str, *, lock: bool = False) -> TaxonomyRow | None:
+    """`lock` orders whatever changes the tree of a taxonomy, until the transaction ends."""
+    if not is_key(key):
+        return None
+    query = TaxonomyRow.filter(site_id=site_id, key=key)
+    return await (query.select_for_update() if lock else query).first()
+
+
+async def hold_names(site_id: UUID, *, to_change: bool) -> None:
+    """Until the transaction ends, keep the site's terms as they are called for those who render them, or keep those
+    away in order to rename, merge or delete terms. A change therefore sees every document that shows what it changes.
+    """
+    shared = "" if to_change else "_shared"
+    await db.execute(f"SELECT pg_advisory_xact_lock{shared}(hashtextextended($1, 0))", f"terms\x1f{site_id}")
+
+
+async def has_children(taxonomy_id: UUID) -> bool:
+    sql = "SELECT EXISTS (SELECT 1 FROM terms WHERE taxonomy_id = $1 AND parent_id IS NOT NULL)"
+    return bool(await db.fetchval(sql, taxonomy_id))
+
+
+async def has_translations(taxonomy_id: UUID, locale: str) -> bool:
+    """Whether any term has a name in another locale."""
+    sql = "SELECT EXISTS (SELECT 1 FROM terms WHERE taxonomy_id = $1 AND names - $2::text <> '{}'::jsonb)"
+    return bool(await db.fetchval(sql, taxonomy_id, locale))
+
+
+async def find_term(taxonomy_id: UUID, term_id: UUID) -> Term | None:
+    row = await db.fetchrow(f"{_TERM} WHERE t.taxonomy_id = $1 AND t.id = $2", taxonomy_id, term_id)
+    return _term(row) if row is not None else None
+
+
+async def taken_slugs(taxonomy_id: UUID, candidates: Sequence[str]) -> set[str]:
+    sql = "SELECT slug FROM terms WHERE taxonomy_id = $1 AND slug = ANY($2)"
+    return {row["slug"] for row in await db.fetch(sql, taxonomy_id, list(candidates))}
+
+
+async def named(taxonomy_id: UUID, names: Sequence[str]) -> dict[str, UUID]:
+    """Terms that are called so in any locale, whatever the case and the separators; the oldest where there are more."""
+    alike = "regexp_replace(lower({name}), '[\\s_-]+', '-', 'g')"
+    rows = await db.fetch(
+        f"""SELECT w.name, min(t.id::text)::uuid AS id
+            FROM terms t CROSS JOIN LATERAL jsonb_each_text(t.names) AS n(locale, called)
+            JOIN unnest($2::text[]) AS w(name) ON {alike.format(name="n.called")} = {alike.format(name="w.name")}
+            WHERE t.taxonomy_id = $1 GROUP BY w.name""",
+        taxonomy_id,
+        list(names),
+    )
+    return {row["name"]: row["id"] for row in rows}
+
+
+async def with_slugs(taxonomy_id: UUID, slugs: Sequence[str]) -> list[Term]:
+    return [
+        _term(r)
+        for r in await db.fetch(f"{_TERM} WHERE t.taxonomy_id = $1 AND t.slug = ANY($2)", taxonomy_id, list(slugs))
+    ]
+
+
+async def list_terms(taxonomy_id: UUID, query: ListTerms, *, roots: bool) -> tuple[list[Term], int]:
+    """A page of terms, siblings in their order; only those below none where `roots` and nothing else is asked for."""
+    conditions, arguments = ["t.taxonomy_id = $1"], [taxonomy_id]
+    if query.parent == "root" or (roots and query.parent is None):
+        conditions.append("t.parent_id IS NULL")
+    elif query.parent is not None:
+        arguments.append(query.parent)
+        conditions.append(f"t.parent_id = ${len(arguments)}")
+    words = []
+    if query.q is not None:
+        words.append("%" + query.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
+        found = f"SELECT 1 FROM jsonb_each_text(t.names) n WHERE n.value ILIKE ${len(arguments) + 1}"
+        conditions.append(f"(t.slug ILIKE ${len(arguments) + 1} OR EXISTS ({found}))")
+    where = " AND ".join(conditions)
+    page = f"ORDER BY t.parent_id NULLS FIRST, t.position LIMIT {query.page_size} OFFSET {query.offset}"
+    rows = await db.fetch(f"{_TERM} WHERE {where} {page}", *arguments, *words)
+    total = await db.fetchval(f"SELECT count(*) FROM terms t WHERE {where}", *arguments, *words)
+    return [_term(row) for row in rows], total
+
+
+async def below(term_ids: Sequence[UUID], *, levels: int, limit: int) -> list[Term]:
+    """The terms below these, siblings in their order, down to so many levels in the whole tree."""
+    sql = f"""{_TERM} WHERE t.path && $1::uuid[] AND t.id <> ALL($1) AND cardinality(t.path) <= $2
+              ORDER BY cardinality(t.path), t.position LIMIT {limit}"""
+    return [_term(row) for row in await db.fetch(sql, list(term_ids), levels)]
+
+
+async def height(term_id: UUID) -> int:
+    """Levels from the root of the tree down to the deepest term below this one."""
+    return int(await db.fetchval("SELECT max(cardinality(path)) FROM terms WHERE path @> ARRAY[$1::uuid]", term_id))
+
+
+async def siblings(taxonomy_id: UUID, parent_id: UUID | None) -> int:
+    """How many terms are directly below the parent: the position of the next one."""
+    sql = f"SELECT coalesce(max(position) + 1, 0) FROM terms WHERE {_directly_below(parent_id)}"
+    return int(await db.fetchval(sql, taxonomy_id, parent_id))
+
+
+async def shift(taxonomy_id: UUID, parent_id: UUID | None, start: int, by: int) -> None:
+    """Move the terms directly below the parent on from `start` by so many places."""
+    sql = f"UPDATE terms SET position = position + $4 WHERE {_directly_below(parent_id)} AND position >= $3"
+    await db.execute(sql, taxonomy_id, parent_id, start, by)
+
+
+def _directly_below(parent_id: UUID | None) -> str:
+    # One of two forms that the index answers; IS NOT DISTINCT FROM would read the whole taxonomy.
+    return "taxonomy_id = $1 AND " + ("parent_id = $2" if parent_id else "parent_id IS NULL AND $2::uuid IS NULL")
+
+
+async def insert_term(term: Term) -> None:
+    await db.execute(
+        """INSERT INTO terms (id, taxonomy_id, parent_id, slug, names, path, position, created_at, updated_at)
+           VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $8)""",
+        term.id,
+        term.taxonomy_id,
+        term.parent_id,
+        term.slug,
+        json.dumps_text(term.names),
+        list(term.path),
+        term.position,
+        term.created_at,
+    )
+
+
+async def rename(term: Term) -> None:
+    await db.execute(
+        "UPDATE terms SET slug = $2, names = $3::jsonb, updated_at = $4 WHERE id = $1",
+        term.id,
+        term.slug,
+        json.dumps_text(term.names),
+        term.updated_at,
+    )
+
+
+async def place(term_id: UUID, parent_id: UUID | None, position: int, now: datetime) -> None:
+    await db.execute(
+        "UPDATE terms SET parent_id = $2, position = $3, updated_at = $4 WHERE id = $1",
+        term_id,
+        parent_id,
+        position,
+        now,
+    )
+
+
+async def repath(term: Term, parent: Term | None) -> None:
+    """Make the paths of a term and of what is below it go through its new parent."""
+    sql = "UPDATE terms SET path = $2::uuid[] || path[$3:] WHERE path @> ARRAY[$1::uuid]"
+    await db.execute(sql, term.id, list(parent.path if parent else ()), term.depth + 1)
+
+
+async def adopt(source: Term, into: Term, start: int) -> None:
+    """Put the terms directly below `source` after those below `into`, with all that is below them."""
+    await db.execute(
+        "UPDATE terms SET parent_id = $2, position = position + $3 WHERE parent_id = $1", source.id, into.id, start
+    )
+    sql = "UPDATE terms SET path = $2::uuid[] || path[$3:] WHERE path @> ARRAY[$1::uuid] AND id <> $1"
+    await db.execute(sql, source.id, list(into.path), source.depth + 2)
+
+
+async def relink(source: Term, into: Term) -> None:
+    """Give what has one term the other, once. Documents keep the old one too, as the mark that they show it still."""
+    await db.execute(
+        """UPDATE item_terms l SET term_id = $2 WHERE l.term_id = $1
+           AND NOT EXISTS (SELECT 1 FROM item_terms o WHERE o.item_id = l.item_id AND o.term_id = $2)""",
+        source.id,
+        into.id,
+    )
+    # The lock leaves out documents that somebody is just taking out of delivery.
+    await db.execute(
+        """WITH shown AS (SELECT l.item_id, l.locale, l.taxonomy_id, l.position
+                          FROM document_terms l JOIN documents d ON d.item_id = l.item_id AND d.locale = l.locale
+                          WHERE l.term_id = $1 FOR KEY SHARE OF d)
+           INSERT INTO document_terms (item_id, locale, term_id, taxonomy_id, position)
+           SELECT item_id, locale, $2, taxonomy_id, position FROM shown ON CONFLICT DO NOTHING""",
+        source.id,
+        into.id,
+    )
+
+
+async def remove(term_id: UUID) -> None:
+    """The term with all that is below it; drafts lose them at once."""
+    await db.execute("DELETE FROM terms WHERE path @> ARRAY[$1::uuid]", term_id)
+
+
+async def lost_with_term(term_id: UUID) -> Lost:
+    return await _lost("path @> ARRAY[$1::uuid]", term_id)
+
+
+async def lost_with_taxonomy(taxonomy_id: UUID) -> Lost:
+    return await _lost("taxonomy_id = $1", taxonomy_id)
+
+
+async def _lost(which: str, argument: UUID) -> Lost:
+    row = await db.fetchrow(
+        f"""WITH gone AS (SELECT id FROM terms WHERE {which})
+            SELECT (SELECT count(*) FROM gone) AS terms,
+                   (SELECT count(DISTINCT l.item_id) FROM gone JOIN item_terms l ON l.term_id = gone.id) AS items,
+                   (SELECT count(DISTINCT l.item_id) FROM gone JOIN document_terms l ON l.term_id = gone.id)
+                       AS published""",
+        argument,
+    )
+    return Lost(**dict(row or {}))
+
+
+async def counts(term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
+    """Items of these terms: those outside the trash, or published ones; terms without any are absent."""
+    links = "item_terms l ON l.term_id = t.id JOIN items i ON i.id = l.item_id AND i.deleted_at IS NULL"
+    rows = await db.fetch(
+        f"""SELECT a.id, count(DISTINCT l.item_id) AS under,
+                   count(DISTINCT l.item_id) FILTER (WHERE l.term_id = a.id) AS direct
+            FROM unnest($1::uuid[]) AS a(id) JOIN terms t ON t.path @> ARRAY[a.id]
+            JOIN {links if drafts else "document_terms l ON l.term_id = t.id"} GROUP BY a.id""",
+        list(term_ids),
+    )
+    return {row["id"]: Counts(row["direct"], row["under"]) for row in rows}

@@ -1,0 +1,100 @@
+"""Terms change while items that have them are written: no document keeps what is no more."""
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+
+TERMS = "/taxonomies/topics/terms"
+
+
+@pytest_asyncio.fixture
+async def site(articles):
+    await articles.post("/taxonomies", {"key": "topics", "name": "Topics"})
+    articles.ids = {}
+    for slug in ("rust", "news", "other"):
+        articles.ids[slug] = (await articles.post(TERMS, {"name": slug})).json["id"]
+    return articles
+
+
+async def article(site, number, *terms, publish=True):
+    data = {"title": f"Item {number}"}
+    new = {"type": "article", "data": data, "taxonomies": {"topics": list(terms)}, "publish": publish}
+    return await site.post("/content", new)
+
+
+async def shown(site):
+    items = (await site.get("/content?type=article&page_size=200")).json["items"]
+    return [[(term["slug"], term["name"]) for term in item["taxonomies"].get("topics", ())] for item in items]
+
+
+async def in_step(services, site):
+    """Documents whose JSON and whose filters say different things."""
+    site_id = (await site.get(f"/sites/{site.site}")).json["id"]
+    return await services.resources.reads.fetch(
+        """SELECT d.item_id FROM documents d WHERE d.site_id = $1 AND
+           (SELECT coalesce(array_agg(t.id ORDER BY t.id), '{}') FROM document_terms l JOIN terms t ON t.id = l.term_id
+            WHERE l.item_id = d.item_id AND l.locale = d.locale)
+           <> (SELECT coalesce(array_agg((x->>'id')::uuid ORDER BY (x->>'id')::uuid), '{}')
+               FROM jsonb_array_elements(convert_from(d.body, 'UTF8')::jsonb->'taxonomies'->'topics') x)""",
+        site_id,
+    )
+
+
+async def test_whoever_publishes_while_a_term_is_renamed_shows_the_new_name_in_the_end(site, services, drain):
+    path = f"{TERMS}/{site.ids['rust']}"
+
+    async def rename():
+        for number in range(5):
+            assert (await site.patch(path, {"name": f"Name {number}"})).status == 200
+            await asyncio.sleep(0.01)
+
+    made = await asyncio.gather(rename(), *(article(site, n, "rust") for n in range(20)))
+    assert {answer.status for answer in made[1:]} == {201}
+    await drain()
+    assert await shown(site) == [[("rust", "Name 4")]] * 20
+    assert not await in_step(services, site)
+
+
+@pytest.mark.parametrize("end", ["merge", "delete"])
+async def test_whoever_writes_while_a_term_goes_keeps_nothing_of_it(site, services, drain, end):
+    ids = site.ids
+    items = [(await article(site, n, "rust", "other")).json["id"] for n in range(10)]
+
+    async def go():
+        if end == "merge":
+            return await site.post(f"{TERMS}/{ids['rust']}/merge", {"into": ids["news"]})
+        return await site.delete(f"{TERMS}/{ids['rust']}?force=true")
+
+    async def save(item_id):
+        changed = await site.patch(f"/content/{item_id}", {"taxonomies": {"topics": ["other", "rust"]}})
+        await site.post(f"/content/{item_id}/publish")
+        return changed
+
+    answers = await asyncio.gather(
+        *(article(site, n, "rust") for n in range(10, 20)),
+        *(save(item_id) for item_id in items[:5]),
+        go(),
+        *(site.post(f"{TERMS}/{ids['other']}/content", {"content_ids": items[5:]}) for _ in range(2)),
+        *(site.post(f"/content/{item_id}/unpublish") for item_id in items[8:]),
+    )
+    assert {answer.status for answer in answers} <= {200, 201, 204, 409, 422}, [a.raw for a in answers]
+    await drain()
+    assert all("rust" not in dict(terms) for terms in await shown(site))
+    assert not await in_step(services, site)
+    left = await services.resources.reads.fetchval(
+        "SELECT count(*) FROM document_terms WHERE term_id = $1", ids["rust"]
+    )
+    assert left == 0
+    if end == "merge":
+        assert sum("news" in dict(terms) for terms in await shown(site)) >= 8
+
+
+async def test_many_give_one_item_terms_at_once_and_none_is_lost(site):
+    item = (await article(site, 0, publish=False)).json["id"]
+    answers = await asyncio.gather(
+        *(site.post(f"{TERMS}/{term}/content", {"content_ids": [item]}) for term in site.ids.values() for _ in range(3))
+    )
+    assert sum(answer.json["changed"] for answer in answers) == 3
+    draft = (await site.get(f"/content/{item}?status=draft")).json
+    assert {term["slug"] for term in draft["taxonomies"]["topics"]} == {"rust", "news", "other"}
