@@ -61,7 +61,8 @@ def operations() -> "list[Operation]":
 
 
 def tasks() -> list[Task]:
-    return [task for feature in FEATURES for task in feature.tasks]
+    """What workers do. This imports all handlers, and what they need."""
+    return [task for feature in FEATURES if feature.tasks is not None for task in resolve_name(feature.tasks)]
 
 
 def periodic() -> list[Periodic]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
-from scaicms.infra.jobs.declare import Periodic, Task
+from scaicms.infra.jobs.declare import Periodic
 from scaicms.kit.permissions import Permission
 
 
@@ -24,7 +24,8 @@ class Feature:
     """Where its `Routes` are; earlier ones win where paths overlap."""
     events: Sequence[type[Event]] = ()
     subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
-    tasks: Sequence[Task] = ()
+    tasks: str | None = None
+    """Where the `Task`s are, which only workers import."""
     periodic: Sequence[Periodic] = ()
     """What the fleet does again and again for this feature: prune, verify, seal."""
     permissions: Sequence[Permission] = ()

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from scaicms.features.auth import events
 from scaicms.features.auth.jobs import PRUNE, PrunePayload
-from scaicms.features.auth.tasks import TASKS
 from scaicms.infra.jobs import Periodic
 from scaicms.web.feature import Feature
 
@@ -18,7 +17,7 @@ FEATURE = Feature(
         "scaicms.features.auth.oidc_routes:routes",
     ),
     events=events.ALL,
-    tasks=TASKS,
+    tasks="scaicms.features.auth.tasks:TASKS",
     periodic=(Periodic(PRUNE, PrunePayload(), timedelta(hours=1)),),
     pages="scaicms.features.auth.pages:add_pages",
 )

@@ -2,7 +2,6 @@
 
 from scaicms.features.content import events, permissions
 from scaicms.features.content.subscribers import SUBSCRIBERS
-from scaicms.features.content.tasks import TASKS
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.web.feature import Feature
 
@@ -37,7 +36,7 @@ FEATURE = Feature(
     ),
     events=events.ALL,
     subscribers=SUBSCRIBERS,
-    tasks=TASKS,
+    tasks="scaicms.features.content.tasks:TASKS",
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,

@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.content_types import events, permissions
-from scaicms.features.content_types.tasks import TASKS
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -13,7 +12,7 @@ FEATURE = Feature(
         "scaicms.features.content_types.routes:routes",
     ),
     events=events.ALL,
-    tasks=TASKS,
+    tasks="scaicms.features.content_types.tasks:TASKS",
     permissions=permissions.ALL,
     bundle={"content_types": "scaicms.features.content_types.bundle:PART"},
 )

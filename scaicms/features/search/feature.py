@@ -5,7 +5,6 @@ from datetime import timedelta
 from scaicms.features.search import events, permissions
 from scaicms.features.search.jobs import PRUNE_JOBS, PrunePayload
 from scaicms.features.search.subscribers import SUBSCRIBERS
-from scaicms.features.search.tasks import TASKS
 from scaicms.infra.jobs import Periodic
 from scaicms.web.feature import Feature
 
@@ -15,7 +14,7 @@ FEATURE = Feature(
     routes=("scaicms.features.search.routes:routes", "scaicms.features.search.queue_routes:routes"),
     events=events.ALL,
     subscribers=SUBSCRIBERS,
-    tasks=TASKS,
+    tasks="scaicms.features.search.tasks:TASKS",
     periodic=(Periodic(PRUNE_JOBS, PrunePayload(), timedelta(hours=1)),),
     permissions=permissions.ALL,
 )

@@ -1,7 +1,6 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
-from scaicms.features.users.tasks import TASKS
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -13,7 +12,7 @@ FEATURE = Feature(
         "scaicms.features.users.invitation_routes:accept_routes",
     ),
     events=events.ALL,
-    tasks=TASKS,
+    tasks="scaicms.features.users.tasks:TASKS",
     permissions=permissions.ALL,
     subjects={"user": "scaicms.features.users.authority:user"},
 )
