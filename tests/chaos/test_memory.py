@@ -1,4 +1,4 @@
-"""What web and worker hold after a large import (design: each well under 120 MB)."""
+"""What web and worker hold after a large import: each under 120 MiB, libraries that they share included."""
 
 import io
 import random
