@@ -20,6 +20,7 @@ from scaicms.embedded.valkey import EmbeddedValkey
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery"
+pytestmark = pytest.mark.timeout(300)  # each command is a process that starts, a few seconds on a busy machine
 SCAICMS = [sys.executable, "-m", "scaicms"]
 
 
@@ -148,18 +149,6 @@ def test_import_and_the_other_commands(dev, tmp_path):
     assert json.loads(run(dev, "openapi").stdout)["openapi"] == "3.1.0"
     assert run(dev, "worker", "nothing").returncode == 2
     assert run(dev, "--version").stdout.strip()
-    shown = run(dev, "queues").stdout
-    assert all(word in shown for word in ("default", "webhooks", "workers"))
-    listed = run(dev, "jobs", "list", "--queue", "search", "--state", "done").stdout
-    job_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed)[0]
-    assert json.loads(run(dev, "jobs", "show", job_id).stdout)["state"] == "done"
-    ended = run(dev, "jobs", "cancel", job_id)
-    assert (ended.returncode, "job_ended" in ended.stderr) == (1, True)
-    assert run(dev, "jobs", "list", "--state", "odd").returncode == 1
-    assert run(dev, "jobs", "pause", "media").returncode == 0
-    assert "(paused)" in run(dev, "queues").stdout
-    assert run(dev, "jobs", "resume", "media").returncode == 0
-    assert "0 jobs put back" in run(dev, "jobs", "retry").stdout
     second = subprocess.run(
         [*SCAICMS, "dev"],
         env={**dev.env, "SCAICMS_PORT": str(free_port())},
@@ -182,6 +171,23 @@ def test_told_to_stop_while_it_starts_it_stops_everything_and_that_is_no_failure
         assert psutil.wait_procs(children, 10)[1] == []
     finally:
         running.stop()
+
+
+def test_queues_and_jobs_in_the_terminal(dev):
+    dev.ask("/api/v1/content", json.dumps({"type": "post", "data": {"title": "Quagga"}, "publish": True}).encode())
+    dev.until(lambda: dev.ask("/api/v1/search?q=quagga")["total"] == 1)
+    shown = run(dev, "queues").stdout
+    assert all(word in shown for word in ("default", "webhooks", "workers"))
+    listed = run(dev, "jobs", "list", "--queue", "search", "--state", "done").stdout
+    job_id = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", listed)[0]
+    assert json.loads(run(dev, "jobs", "show", job_id).stdout)["state"] == "done"
+    ended = run(dev, "jobs", "cancel", job_id)
+    assert (ended.returncode, "job_ended" in ended.stderr) == (1, True)
+    assert run(dev, "jobs", "list", "--state", "odd").returncode == 1
+    assert run(dev, "jobs", "pause", "media").returncode == 0
+    assert "(paused)" in run(dev, "queues").stdout
+    assert run(dev, "jobs", "resume", "media").returncode == 0
+    assert "0 jobs put back" in run(dev, "jobs", "retry").stdout
 
 
 def test_several_web_processes_share_a_port_and_drain(dev):

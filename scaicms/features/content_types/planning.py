@@ -85,6 +85,7 @@ class PlanService(Service):
 async def _tried(
     principal: Principal, row: ContentTypeRow, proposal: Sequence[FieldDefinition], *, undone: UUID | None = None
 ) -> SchemaPlanRow:
+    await repository.forget_old_plans(row.id)
     plan_id = new_id()
     return await SchemaPlanRow.create(
         id=plan_id,

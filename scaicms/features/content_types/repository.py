@@ -98,6 +98,13 @@ async def other_plans(type_id: UUID, but: UUID) -> list[UUID]:
     return [UUID(str(row)) for row in rows]
 
 
+async def forget_old_plans(type_id: UUID) -> None:
+    """Remove plans that nobody has applied for a week."""
+    sql = """DELETE FROM content_type_plans
+             WHERE type_id = $1 AND state IN ('planned', 'failed') AND created_at < now() - interval '7 days'"""
+    await db.execute(sql, type_id)
+
+
 async def forget_history(type_id: UUID) -> None:
     """Remove versions, plans and backups of a type that is being deleted."""
     for sql in (

@@ -18,7 +18,7 @@ from scaicms.features.content_types.remaking import Remade, Remaker
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.kit.errors import FieldError
 
-BATCH = 200
+BATCH = 100
 MAX_CHECKED = 20_000
 """Rows of a table that a dry run looks at; applying looks at all of them."""
 MAX_FAILING = 100
