@@ -113,3 +113,21 @@ async def test_many_give_one_item_terms_at_once_and_none_is_lost(site):
     assert sum(answer.json["changed"] for answer in answers) == 3
     draft = (await site.get(f"/content/{item}?status=draft")).json
     assert {term["slug"] for term in draft["taxonomies"]["topics"]} == {"rust", "news", "other"}
+
+
+async def test_a_field_and_a_term_renamed_at_the_same_moment_are_both_renamed_everywhere(site, services, drain):
+    for number in range(60):
+        assert (await article(site, number, "rust")).status == 201
+    kind = (await site.get("/content-types/article")).json
+    fields = [{**f, "key": "heading", "renamed_from": "title"} if f["key"] == "title" else f for f in kind["fields"]]
+    plan = (await site.post("/content-types/article/plan", {"fields": fields})).json
+    applied, renamed = await asyncio.gather(
+        site.post(f"/content-types/article/plan/{plan['plan_id']}/apply"),
+        site.patch(f"{TERMS}/{site.ids['rust']}", {"name": "Ferris"}),
+    )
+    assert (applied.status, renamed.status) == (202, 200)
+    await drain()
+    items = (await site.get("/content?type=article&page_size=200")).json["items"]
+    assert {"heading" in item["data"] for item in items} == {True}
+    assert await shown(site) == [[("rust", "Ferris")]] * 60
+    assert not await out_of_step(services, site)
