@@ -98,4 +98,6 @@ async def _make_role(services: Services) -> None:
         await roles.create(SYSTEM, CreateRole(key=READER, name="Readers of the demo site"))
     except RoleExistsError:
         return
-    await roles.set_grants(SYSTEM, READER, [Grant(permission="content:read")], add=False)
+    await roles.set_grants(
+        SYSTEM, READER, [Grant(permission="content:read"), Grant(permission="taxonomies:read")], add=False
+    )

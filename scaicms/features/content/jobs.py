@@ -23,10 +23,16 @@ IMPORT_CONTENT = Job("content.import", "default", ImportPayload, atomic=False)
 
 
 class RefreshTermsPayload(JobPayload):
-    """The term that has changed; None: terms of the taxonomy are gone."""
+    """The term that is called otherwise; None: some that documents of the site show are gone."""
 
-    taxonomy_id: UUID
     term_id: UUID | None
 
 
-REFRESH_TERMS = Job("content.refresh_terms", "default", RefreshTermsPayload, atomic=False)
+REFRESH_TERMS = Job(
+    "content.refresh_terms",
+    "default",
+    RefreshTermsPayload,
+    version=2,
+    atomic=False,
+    upgrades={1: lambda raw: {"term_id": raw["term_id"]}},
+)

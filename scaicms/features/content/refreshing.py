@@ -14,7 +14,7 @@ from scaicms.kit.sites import Site
 
 BATCH = 50
 
-Checkpoint = Callable[[dict[str, str]], Awaitable[None]]
+Checkpoint = Callable[[dict[str, int]], Awaitable[None]]
 
 
 class RefreshService(Service):
@@ -28,49 +28,53 @@ class RefreshService(Service):
         self,
         principal: Principal,
         site: Site,
-        taxonomy_id: UUID,
         term_id: UUID | None,
         *,
-        resume: dict[str, str] | None,
+        resume: dict[str, int] | None,
         checkpoint: Checkpoint,
     ) -> AsyncIterator[int]:
-        """Render what shows the term, or for None terms of the taxonomy that are gone; gives how many documents each
-        batch has changed. `checkpoint` runs in the transaction of each batch, with what `resume` takes.
+        """Render what shows the term, or for None what shows terms that are gone; gives how many documents each batch
+        has changed. `checkpoint` runs in the transaction of each batch, with what `resume` takes.
         """
         principal.require(permissions.PUBLISH.code, site.id)
-        after = Showing(UUID(resume["item_id"]), resume["locale"]) if resume else None
-        while found := await self._terms.showing(taxonomy_id, term_id, after=after, limit=BATCH):
-            after = found[-1]
+        after = resume.get("after", 0) if resume else 0
+        while found := await self._terms.showing(site, term_id, after=after, limit=BATCH):
+            after = found[-1].id
             async with db.transaction():
                 held, changed = await self._refresh(principal, site, found, wait=False)
-                await checkpoint({"item_id": str(after.item_id), "locale": after.locale})
+                await checkpoint({"after": after})
             # Whoever holds a document may hold more of them: waiting for one while holding others could be for ever.
-            for document in sorted(set(found) - held):
-                async with db.transaction():
-                    changed += (await self._refresh(principal, site, [document], wait=True))[1]
+            for document in found:
+                if (document.item_id, document.locale) not in held:
+                    async with db.transaction():
+                        changed += (await self._refresh(principal, site, [document], wait=True))[1]
             yield changed
 
     async def _refresh(
         self, principal: Principal, site: Site, documents: Sequence[Showing], *, wait: bool
-    ) -> tuple[set[Showing], int]:
+    ) -> tuple[set[tuple[UUID, str]], int]:
         """Which documents could be looked at, and how many of them have changed."""
-        rows = await repository.hold_documents(documents, wait=wait)
-        held = [Showing(row["item_id"], row["locale"]) for row in rows]
+        type_keys = await repository.hold_types(documents)
+        found = await repository.hold_documents(documents, wait=wait)
+        # What has come since the types were held is rendered with the names of now.
+        rows = {(row["item_id"], row["locale"]): row for row in found if row["type_id"] in type_keys}
+        held = [document for document in documents if (document.item_id, document.locale) in rows]
         terms = await self._terms.of_documents(site, held)
         facts = []
-        for document, row in zip(held, rows, strict=True):
-            made = render.with_terms(row["body"], row["version"], terms.get(document, ()))
-            if made is not None:
-                await repository.put_body(document, *made)
-                facts.append(
-                    ContentRefreshed(
-                        site_id=site.id,
-                        aggregate_id=document.item_id,
-                        content_type=await repository.type_key(site.id, row["type_id"]),
-                        slug=row["slug"],
-                        locale=document.locale,
-                        item_version=row["version"],
-                    )
+        for (item_id, locale), row in rows.items():
+            made = render.with_terms(row["body"], row["version"], terms.get((item_id, locale), ()))
+            if made is None:
+                continue
+            await repository.put_body(item_id, locale, *made)
+            facts.append(
+                ContentRefreshed(
+                    site_id=site.id,
+                    aggregate_id=item_id,
+                    content_type=type_keys[row["type_id"]],
+                    slug=row["slug"],
+                    locale=locale,
+                    item_version=row["version"],
                 )
+            )
         await record_many(facts, actor=principal)
-        return set(held), len(facts)
+        return set(rows), len(facts)

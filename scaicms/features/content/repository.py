@@ -269,6 +269,22 @@ async def locales_in_step(item_id: UUID) -> list[str]:
     return [row["locale"] for row in await db.fetch(sql, item_id)]
 
 
+async def hold_types(documents: Sequence[Showing]) -> dict[UUID, str]:
+    """Keys of the types of documents; none of them changes until the transaction ends. Hold types before documents, as
+    a change of a type does.
+    """
+    rows = await db.fetch(
+        """SELECT t.type_id, held.type_key
+           FROM (SELECT DISTINCT d.type_id FROM documents d
+                 JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)
+                 ORDER BY d.type_id) t
+           CROSS JOIN LATERAL hold_content_type(t.type_id) held""",
+        [d.item_id for d in documents],
+        [d.locale for d in documents],
+    )
+    return {row["type_id"]: row["type_key"] for row in rows}
+
+
 async def hold_documents(documents: Sequence[Showing], *, wait: bool) -> list[Record]:
     """Documents, held until the transaction ends; without `wait` those that others hold are left out."""
     sql = f"""SELECT d.item_id, d.locale, d.type_id, d.slug, d.version, d.body FROM documents d
@@ -277,7 +293,7 @@ async def hold_documents(documents: Sequence[Showing], *, wait: bool) -> list[Re
     return await db.fetch(sql, [d.item_id for d in documents], [d.locale for d in documents])
 
 
-async def put_body(document: Showing, body: bytes, etag: str) -> None:
+async def put_body(item_id: UUID, locale: str, body: bytes, etag: str) -> None:
     """Another rendering of what is published."""
     sql = "UPDATE documents SET body = $3, etag = $4 WHERE item_id = $1 AND locale = $2"
-    await db.execute(sql, document.item_id, document.locale, body, etag)
+    await db.execute(sql, item_id, locale, body, etag)

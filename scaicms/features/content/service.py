@@ -247,13 +247,14 @@ class ContentService(Service):
         principal.require(permissions.PUBLISH.code, item.site_id)
         access.require_item(principal, permissions.PUBLISH, item)
         unpublished = await drafts.check_relations(item)
-        if item.terms:
+        has_terms = bool(item.terms) or item.published_version is not None
+        if has_terms:
             await self._terms.hold(site)
             item = await self._as_called(site, item)
         published_at = item.published_at or utcnow()
         body, etag = render.document(item, published_at)
         await repository.put_document(item, body, etag, render.public_data(item), published_at)
-        if item.terms or item.published_version is not None:
+        if has_terms:
             await self._terms.publish(item.id, item.locale)
         published = replace(item, published_version=item.version, published_at=published_at)
         jobs = await record(_fact(ContentPublished, published), actor=principal)
@@ -305,7 +306,7 @@ class ContentService(Service):
         """The item with these terms; `writer` needs the right to change them where it has others."""
         if all_terms:
             given = {**dict.fromkeys(await self._terms.keys(site)), **given}
-        if not await self._terms.assign(item.id, await self._terms.resolve(site, given)):
+        if not await self._terms.assign(site, item.id, await self._terms.resolve(site, given)):
             return item
         if writer is not None:
             access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])

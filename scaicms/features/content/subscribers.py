@@ -10,30 +10,23 @@ from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs import JobRequest
 
 
-def renamed(event: TermRenamed | TermMerged) -> Iterable[JobRequest]:
-    yield _request(event.site_id, event.taxonomy_id, event.aggregate_id)
+def renamed(event: TermRenamed) -> Iterable[JobRequest]:
+    yield _request(event.site_id, event.aggregate_id)
 
 
-def deleted(event: TermDeleted) -> Iterable[JobRequest]:
-    yield _request(event.site_id, event.taxonomy_id, event.aggregate_id if event.below == 0 else None)
+def gone(event: TermMerged | TermDeleted | TaxonomyDeleted) -> Iterable[JobRequest]:
+    yield _request(event.site_id, None)
 
 
-def taxonomy_deleted(event: TaxonomyDeleted) -> Iterable[JobRequest]:
-    if event.terms:
-        yield _request(event.site_id, event.aggregate_id, None)
-
-
-def _request(site_id: UUID | None, taxonomy_id: UUID, term_id: UUID | None) -> JobRequest:
+def _request(site_id: UUID | None, term_id: UUID | None) -> JobRequest:
     return REFRESH_TERMS.request(
-        RefreshTermsPayload(taxonomy_id=taxonomy_id, term_id=term_id),
-        site_id=site_id,
-        dedupe_key=f"terms:{term_id or taxonomy_id}",
+        RefreshTermsPayload(term_id=term_id), site_id=site_id, dedupe_key=f"terms:{term_id or site_id}"
     )
 
 
 SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
     TermRenamed: (renamed,),
-    TermMerged: (renamed,),
-    TermDeleted: (deleted,),
-    TaxonomyDeleted: (taxonomy_deleted,),
+    TermMerged: (gone,),
+    TermDeleted: (gone,),
+    TaxonomyDeleted: (gone,),
 }

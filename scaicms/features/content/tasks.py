@@ -53,7 +53,7 @@ async def refresh_terms(payload: RefreshTermsPayload, job: RunningJob) -> None:
     started = time.monotonic()
     site = await job.services.get(SiteService).by_id(job.site_id)
     batches = job.services.get(RefreshService).batches(
-        SYSTEM, site, payload.taxonomy_id, payload.term_id, resume=job.progress, checkpoint=job.checkpoint
+        SYSTEM, site, payload.term_id, resume=job.progress, checkpoint=job.checkpoint
     )
     changed = 0
     async for number in batches:

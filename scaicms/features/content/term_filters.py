@@ -5,7 +5,7 @@ which one is asked for, and a plan that it keeps for a statement with parameters
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from scaicms.features.content.filters import MAX_CLAUSES, MAX_LIST_VALUES, FilterError
@@ -15,8 +15,6 @@ from scaicms.kit.sites import Site
 Parameters = Sequence[tuple[str, str]]
 
 OPERATORS = ("eq", "ne", "in", "nin", "under", "exists")
-MAX_NAMED = 500
-"""Terms below one that are named one by one, so that it is known how frequent each is; more are found by their path."""
 _PREFIX = "filter[terms"
 _PARAMETER = re.compile(r"filter\[terms\.([a-z][a-z0-9_]*)\](?:\[([a-z_]+)\])?")
 
@@ -46,17 +44,29 @@ async def conditions(links: TermLinks, site: Site, filters: Parameters, *, draft
     if len(names) > MAX_LIST_VALUES:
         raise FilterError(f"At most {MAX_LIST_VALUES} terms.")
     taxonomies, terms = await links.known(site, [key for key, _, _ in asked], names)
-    found = []
-    for key, operator, value in asked:
-        if key not in taxonomies:
-            raise FilterError(f"This site has no taxonomy {key}.")
-        if operator == "exists":
-            found.append(_having(f"t.taxonomy_id = {_literal(taxonomies[key])}", _flag(key, value), drafts=drafts))
-            continue
-        ids = [_term(key, name, terms) for name in value.split(",")]
-        condition = await _under(links, ids) if operator == "under" else _among(ids)
-        found.append(_having(condition, operator not in ("ne", "nin"), drafts=drafts))
-    return found
+    return [_condition(clause, taxonomies, terms, drafts=drafts) for clause in asked]
+
+
+def _condition(
+    asked: tuple[str, str, str],
+    taxonomies: Mapping[str, UUID],
+    terms: Mapping[tuple[str, str], UUID],
+    *,
+    drafts: bool,
+) -> str:
+    key, operator, value = asked
+    if key not in taxonomies:
+        raise FilterError(f"This site has no taxonomy {key}.")
+    if operator == "exists":
+        ids, wanted = [taxonomies[key]], _flag(key, value)
+    else:
+        ids, wanted = [_term(key, name, terms) for name in value.split(",")], operator not in ("ne", "nin")
+    table, same = ("item_terms", "") if drafts else ("document_terms", "AND l.locale = d.locale")
+    column = "under" if operator in ("under", "exists") else "terms"
+    listed = ", ".join(f"'{UUID(str(term_id))}'" for term_id in ids)
+    sql = f"""EXISTS (SELECT 1 FROM {table} l WHERE l.item_id = d.item_id {same}
+                      AND l.{column} {"&&" if len(ids) > 1 else "@>"} ARRAY[{listed}]::uuid[])"""
+    return sql if wanted else f"NOT {sql}"
 
 
 def _read(name: str) -> tuple[str, str]:
@@ -81,28 +91,3 @@ def _term(key: str, name: str, terms: Mapping[tuple[str, str], UUID]) -> UUID:
         return terms[key, name]
     except KeyError:
         raise FilterError(f"{key} has no term {name}.") from None
-
-
-async def _under(links: TermLinks, ids: Sequence[UUID]) -> str:
-    named: list[UUID] = []
-    for term_id in ids:
-        below = await links.under(term_id, limit=MAX_NAMED - len(named))
-        if below is None:
-            return f"t.path && ARRAY[{', '.join(map(_literal, ids))}]"
-        named += below
-    return _among(named)
-
-
-def _among(ids: Iterable[UUID]) -> str:
-    return f"l.term_id IN ({', '.join(map(_literal, ids))})"
-
-
-def _literal(term_id: UUID) -> str:
-    return f"'{UUID(str(term_id))}'::uuid"
-
-
-def _having(condition: str, wanted: bool, *, drafts: bool) -> str:
-    table, same = ("item_terms", "") if drafts else ("document_terms", "AND l.locale = d.locale")
-    joined = "JOIN terms t ON t.id = l.term_id" if condition.startswith("t.") else ""
-    sql = f"EXISTS (SELECT 1 FROM {table} l {joined} WHERE l.item_id = d.item_id {same} AND {condition})"
-    return sql if wanted else f"NOT {sql}"

@@ -42,15 +42,12 @@ async def count(having: Having, *, under: bool) -> int:
 
 def _from(having: Having, *, under: bool) -> tuple[str, list[Any]]:
     bound = Bound(2)
-    has = "x.path @> ARRAY[$2::uuid]" if under else "x.id = $2"
+    has = f"l.{'under' if under else 'terms'} @> ARRAY[$2::uuid]"
     ways = []
     for links, scope in having.reaches:
         for narrowing in scope.bounds if scope is not None else (UNBOUND,):
             within = _within(links, narrowing, scope, bound)
-            ways.append(
-                f"""EXISTS (SELECT 1 FROM {links} l JOIN terms x ON x.id = l.term_id
-                            WHERE l.item_id = i.id AND {" AND ".join([has, *within])})"""
-            )
+            ways.append(f"EXISTS (SELECT 1 FROM {links} l WHERE l.item_id = i.id AND {' AND '.join([has, *within])})")
     sql = f"""FROM items i JOIN content_types t ON t.id = i.type_id
               WHERE i.site_id = $1 AND i.deleted_at IS NULL AND ({" OR ".join(ways) or "false"})"""
     return sql, [having.site_id, having.term_id, *bound.arguments]

@@ -1,21 +1,30 @@
-"""Every query on which drafts and documents have which terms."""
+"""Every query on which drafts (`item_terms`) and documents (`document_terms`) have which terms.
+
+One row for each of them that has any: `terms` as they are given, and `under`, which is those, all above them and their
+taxonomies. What has a term or one below it is therefore one look into an index, which knows how frequent each term is.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.taxonomies.records import Showing
+from scaicms.features.taxonomies.records import Counts, Lost, Showing
 from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import parse_id
 
+Links = Literal["item_terms", "document_terms"]
+LINKS: tuple[Links, ...] = ("item_terms", "document_terms")
 Known = dict[tuple[str, str], UUID]
 """Terms by the key of their taxonomy and a name, which is their slug or id."""
 
-_SHOWN = "x.key AS taxonomy, t.id, t.slug, t.names FROM {links} l JOIN terms t ON t.id = l.term_id"
-_OF = f"SELECT l.item_id, {_SHOWN} JOIN taxonomies x ON x.id = l.taxonomy_id"
+_SHOWN = """x.key AS taxonomy, t.id, t.slug, t.names
+    FROM {links} l {these} CROSS JOIN LATERAL unnest(l.terms) WITH ORDINALITY AS u(id, place)
+    JOIN terms t ON t.id = u.id JOIN taxonomies x ON x.id = t.taxonomy_id"""
+_THESE = "JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +40,6 @@ class Shown:
 
 def _shown(row: Record) -> Shown:
     return Shown(row["item_id"], row["taxonomy"], row["id"], row["slug"], json.loads(row["names"]))
-
-
-async def ids_under(term_id: UUID, limit: int) -> list[UUID]:
-    """A term and those below it, at most so many."""
-    rows = await db.fetch(f"SELECT id FROM terms WHERE path @> ARRAY[$1::uuid] LIMIT {limit}", term_id)
-    return [row["id"] for row in rows]
-
-
-async def taxonomy_keys(site_id: UUID) -> list[str]:
-    return [row["key"] for row in await db.fetch("SELECT key FROM taxonomies WHERE site_id = $1", site_id)]
 
 
 async def known(site_id: UUID, keys: Sequence[str], names: Sequence[str]) -> tuple[dict[str, UUID], Known]:
@@ -60,89 +59,135 @@ async def known(site_id: UUID, keys: Sequence[str], names: Sequence[str]) -> tup
     return {row["key"]: row["taxonomy_id"] for row in rows}, {**by_slug, **by_id}
 
 
-async def terms_of(item_id: UUID, taxonomy_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+async def taxonomy_keys(site_id: UUID) -> list[str]:
+    return [row["key"] for row in await db.fetch("SELECT key FROM taxonomies WHERE site_id = $1", site_id)]
+
+
+async def terms_of(item_id: UUID) -> dict[UUID, list[UUID]]:
     """Terms of a draft by taxonomy, in their order."""
     rows = await db.fetch(
-        """SELECT taxonomy_id, array_agg(term_id ORDER BY position) AS terms FROM item_terms
-           WHERE item_id = $1 AND taxonomy_id = ANY($2) GROUP BY taxonomy_id""",
+        """SELECT t.taxonomy_id, t.id FROM item_terms l
+           CROSS JOIN LATERAL unnest(l.terms) WITH ORDINALITY AS u(id, place) JOIN terms t ON t.id = u.id
+           WHERE l.item_id = $1 ORDER BY u.place""",
         item_id,
-        list(taxonomy_ids),
     )
-    return {row["taxonomy_id"]: row["terms"] for row in rows}
+    found: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        found.setdefault(row["taxonomy_id"], []).append(row["id"])
+    return found
 
 
-async def replace_terms(item_id: UUID, terms: Mapping[UUID, Sequence[UUID]]) -> None:
-    await db.execute("DELETE FROM item_terms WHERE item_id = $1 AND taxonomy_id = ANY($2)", item_id, list(terms))
-    rows = [(taxonomy, term, place) for taxonomy, listed in terms.items() for place, term in enumerate(listed)]
+async def put_terms(site_id: UUID, item_id: UUID, terms: Sequence[UUID]) -> None:
+    """Make these the only terms of a draft."""
+    if not terms:
+        await db.execute("DELETE FROM item_terms WHERE item_id = $1", item_id)
+        return
     await db.execute(
-        """INSERT INTO item_terms (item_id, taxonomy_id, term_id, position)
-           SELECT $1, r.taxonomy, r.term, r.position
-           FROM unnest($2::uuid[], $3::uuid[], $4::smallint[]) AS r(taxonomy, term, position)""",
+        """INSERT INTO item_terms (item_id, site_id, terms, under)
+           SELECT $1, $2, $3::uuid[], array_agg(DISTINCT above.id)
+           FROM terms t CROSS JOIN LATERAL unnest(t.path || t.taxonomy_id) AS above(id) WHERE t.id = ANY($3)
+           ON CONFLICT (item_id) DO UPDATE SET terms = excluded.terms, under = excluded.under""",
         item_id,
-        [taxonomy for taxonomy, _, _ in rows],
-        [term for _, term, _ in rows],
-        [place for _, _, place in rows],
+        site_id,
+        list(terms),
     )
 
 
 async def of_items(item_ids: Sequence[UUID]) -> list[Shown]:
-    sql = f"{_OF.format(links='item_terms')} WHERE l.item_id = ANY($1) ORDER BY x.key, l.position"
+    shown = _SHOWN.format(links="item_terms", these="")
+    sql = f"SELECT l.item_id, {shown} WHERE l.item_id = ANY($1) ORDER BY x.key, u.place"
     return [_shown(row) for row in await db.fetch(sql, list(item_ids))]
 
 
 async def publish(item_id: UUID, locale: str) -> None:
     await db.execute(
-        """WITH gone AS (DELETE FROM document_terms WHERE item_id = $1 AND locale = $2
-                         AND term_id NOT IN (SELECT term_id FROM item_terms WHERE item_id = $1))
-           INSERT INTO document_terms (item_id, locale, term_id, taxonomy_id, position)
-           SELECT item_id, $2, term_id, taxonomy_id, position FROM item_terms WHERE item_id = $1
-           ON CONFLICT (item_id, locale, term_id) DO UPDATE SET position = excluded.position
-           WHERE document_terms.position <> excluded.position""",
+        """WITH none AS (DELETE FROM document_terms WHERE item_id = $1 AND locale = $2
+                         AND NOT EXISTS (SELECT 1 FROM item_terms WHERE item_id = $1))
+           INSERT INTO document_terms (item_id, locale, site_id, terms, under, stale)
+           SELECT item_id, $2, site_id, terms, under, false FROM item_terms WHERE item_id = $1
+           ON CONFLICT (item_id, locale) DO UPDATE SET terms = excluded.terms, under = excluded.under, stale = false
+           WHERE document_terms.stale OR document_terms.terms <> excluded.terms
+              OR document_terms.under <> excluded.under""",
         item_id,
         locale,
     )
 
 
-async def showing(term_id: UUID, after: Showing | None, limit: int) -> list[Showing]:
+async def settle(above: UUID, *, into: UUID | None = None) -> None:
+    """Bring what has something below a term or taxonomy in step with the tree as it is now: what had the term has
+    `into`, other terms that are gone go, and documents that showed one are stale.
+
+    Call it once in a transaction: when PostgreSQL updates a row for the second time it also looks for the item, which
+    somebody may hold who waits for this transaction.
+    """
+    for links in LINKS:
+        stale = ", stale = l.stale OR n.terms <> l.terms" if links == "document_terms" else ""
+        await db.execute(
+            f"""UPDATE {links} l SET terms = n.terms, under = n.under {stale}
+                FROM (SELECT h.id, m.terms,
+                             ARRAY(SELECT DISTINCT up.id FROM terms t
+                                   CROSS JOIN LATERAL unnest(t.path || t.taxonomy_id) AS up(id)
+                                   WHERE t.id = ANY(m.terms) ORDER BY up.id) AS under
+                      FROM {links} h CROSS JOIN LATERAL (
+                          SELECT ARRAY(SELECT t.id FROM unnest(h.terms) WITH ORDINALITY AS u(id, place)
+                                       JOIN terms t ON t.id = CASE u.id WHEN $1 THEN coalesce($2, u.id) ELSE u.id END
+                                       GROUP BY t.id ORDER BY min(u.place)) AS terms) m
+                      WHERE h.under @> ARRAY[$1::uuid]) n
+                WHERE l.id = n.id AND (l.terms <> n.terms OR l.under <> n.under)""",
+            above,
+            into,
+        )
+
+
+async def lost_with(above: UUID, terms: int) -> Lost:
+    """What would go with a term or taxonomy that so many `terms` are or are below."""
+    row = await db.fetchrow(
+        """SELECT (SELECT count(*) FROM item_terms WHERE under @> ARRAY[$1::uuid]) AS items,
+                  (SELECT count(DISTINCT item_id) FROM document_terms WHERE under @> ARRAY[$1::uuid]) AS published""",
+        above,
+    )
+    return Lost(terms=terms, **dict(row or {}))
+
+
+async def counts(term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
+    """Items of these terms: those outside the trash, or published ones."""
+    links = "item_terms l JOIN items i ON i.id = l.item_id AND i.deleted_at IS NULL" if drafts else "document_terms l"
     rows = await db.fetch(
-        f"""SELECT item_id, locale FROM document_terms
-            WHERE term_id = $1 AND ($2::text IS NULL OR (locale, item_id) > ($2, $3::uuid))
-            ORDER BY locale, item_id LIMIT {limit}""",
+        f"""SELECT a.id,
+                   (SELECT count(DISTINCT l.item_id) FROM {links} WHERE l.terms @> ARRAY[a.id]) AS direct,
+                   (SELECT count(DISTINCT l.item_id) FROM {links} WHERE l.under @> ARRAY[a.id]) AS under
+            FROM unnest($1::uuid[]) AS a(id)""",
+        list(term_ids),
+    )
+    return {row["id"]: Counts(row["direct"], row["under"]) for row in rows}
+
+
+async def showing(term_id: UUID, after: int, limit: int) -> list[Showing]:
+    """Documents that show a term."""
+    rows = await db.fetch(
+        f"""SELECT id, item_id, locale FROM document_terms WHERE terms @> ARRAY[$1::uuid] AND id > $2
+            ORDER BY id LIMIT {limit}""",
         term_id,
-        after.locale if after is not None else None,
-        after.item_id if after is not None else None,
+        after,
     )
-    return [Showing(row["item_id"], row["locale"]) for row in rows]
+    return [Showing(**dict(row)) for row in rows]
 
 
-async def showing_what_is_gone(taxonomy_id: UUID, limit: int) -> list[Showing]:
-    """Documents that show terms which the taxonomy no more has; those looked at are not found again."""
-    rows = await db.fetch(
-        f"""SELECT DISTINCT l.item_id, l.locale FROM document_terms l
-            WHERE l.taxonomy_id = $1 AND NOT EXISTS (SELECT 1 FROM terms t WHERE t.id = l.term_id) LIMIT {limit}""",
-        taxonomy_id,
-    )
-    return [Showing(row["item_id"], row["locale"]) for row in rows]
+async def stale(site_id: UUID, limit: int) -> list[Showing]:
+    """Documents that show what they no more have; those looked at are not found again."""
+    sql = f"SELECT id, item_id, locale FROM document_terms WHERE site_id = $1 AND stale ORDER BY id LIMIT {limit}"
+    return [Showing(**dict(row)) for row in await db.fetch(sql, site_id)]
 
 
-_THESE = "JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)"
-
-
-def _columns(documents: Sequence[Showing]) -> tuple[list[UUID], list[str]]:
-    return [document.item_id for document in documents], [document.locale for document in documents]
-
-
-async def forget_what_is_gone(documents: Sequence[Showing]) -> None:
+async def of_documents(documents: Sequence[Showing]) -> list[tuple[tuple[UUID, str], Shown]]:
+    """What documents have now; they count as shown from here on."""
+    items, locales = [d.item_id for d in documents], [d.locale for d in documents]
     await db.execute(
-        """DELETE FROM document_terms l USING unnest($1::uuid[], $2::text[]) AS these(item_id, locale)
-           WHERE l.item_id = these.item_id AND l.locale = these.locale
-             AND NOT EXISTS (SELECT 1 FROM terms t WHERE t.id = l.term_id)""",
-        *_columns(documents),
+        """UPDATE document_terms l SET stale = false FROM unnest($1::uuid[], $2::text[]) AS these(item_id, locale)
+           WHERE l.item_id = these.item_id AND l.locale = these.locale AND l.stale""",
+        items,
+        locales,
     )
-
-
-async def of_documents(documents: Sequence[Showing]) -> list[tuple[Showing, Shown]]:
-    sql = f"""SELECT l.item_id, l.locale, {_SHOWN.format(links="document_terms")} {_THESE}
-              JOIN taxonomies x ON x.id = l.taxonomy_id ORDER BY x.key, l.position"""
-    rows = await db.fetch(sql, *_columns(documents))
-    return [(Showing(row["item_id"], row["locale"]), _shown(row)) for row in rows]
+    shown = _SHOWN.format(links="document_terms", these=_THESE)
+    rows = await db.fetch(f"SELECT l.item_id, l.locale, {shown} ORDER BY x.key, u.place", items, locales)
+    return [((row["item_id"], row["locale"]), _shown(row)) for row in rows]

@@ -67,21 +67,17 @@ class TermLinks(Service):
         """Ids of those of these taxonomies that the site has; of their terms, by taxonomy and slug or id."""
         return await link_repository.known(site.id, keys, [_name(name) for name in names])
 
-    async def under(self, term_id: UUID, *, limit: int) -> list[UUID] | None:
-        """A term and those below it; None where they are more than `limit`."""
-        ids = await link_repository.ids_under(term_id, limit + 1)
-        return ids if len(ids) <= limit else None
-
     async def keys(self, site: Site) -> list[str]:
         """Keys of the site's taxonomies."""
         return await link_repository.taxonomy_keys(site.id)
 
-    async def assign(self, item_id: UUID, resolved: Resolved) -> bool:
+    async def assign(self, site: Site, item_id: UUID, resolved: Resolved) -> bool:
         """Make these the only terms of a draft in their taxonomies; whether that changed anything."""
-        there = await link_repository.terms_of(item_id, list(resolved.terms))
+        there = await link_repository.terms_of(item_id)
+        wanted = {**there, **resolved.terms}
         if all(there.get(taxonomy, []) == list(terms) for taxonomy, terms in resolved.terms.items()):
             return False
-        await link_repository.replace_terms(item_id, resolved.terms)
+        await link_repository.put_terms(site.id, item_id, [term for terms in wanted.values() for term in terms])
         return True
 
     async def of_items(self, site: Site, item_ids: Sequence[UUID], locale: str) -> dict[UUID, tuple[ItemTerm, ...]]:
@@ -101,21 +97,20 @@ class TermLinks(Service):
         """Give the published document the terms that the draft has."""
         await link_repository.publish(item_id, locale)
 
-    async def showing(
-        self, taxonomy_id: UUID, term_id: UUID | None, *, after: Showing | None, limit: int
-    ) -> list[Showing]:
-        """Documents that show a term, or, for None, terms of the taxonomy that are gone."""
+    async def showing(self, site: Site, term_id: UUID | None, *, after: int, limit: int) -> list[Showing]:
+        """Documents that show a term, in order; for None those that show what they no more have."""
         if term_id is None:
-            return await link_repository.showing_what_is_gone(taxonomy_id, limit)
+            return await link_repository.stale(site.id, limit)
         return await link_repository.showing(term_id, after, limit)
 
-    async def of_documents(self, site: Site, documents: Sequence[Showing]) -> dict[Showing, tuple[ItemTerm, ...]]:
-        """What documents have now; that they had terms which are gone is forgotten."""
-        await link_repository.forget_what_is_gone(documents)
-        found: dict[Showing, tuple[ItemTerm, ...]] = {}
-        for document, row in await link_repository.of_documents(documents):
-            term = ItemTerm(row.taxonomy, row.id, row.slug, name_in(row.names, site.chain(document.locale)))
-            found[document] = (*found.get(document, ()), term)
+    async def of_documents(
+        self, site: Site, documents: Sequence[Showing]
+    ) -> dict[tuple[UUID, str], tuple[ItemTerm, ...]]:
+        """What documents have now, by item and locale; they count as rendered from here on."""
+        found: dict[tuple[UUID, str], tuple[ItemTerm, ...]] = {}
+        for (item_id, locale), row in await link_repository.of_documents(documents):
+            term = ItemTerm(row.taxonomy, row.id, row.slug, name_in(row.names, site.chain(locale)))
+            found[item_id, locale] = (*found.get((item_id, locale), ()), term)
         return found
 
 

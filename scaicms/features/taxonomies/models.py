@@ -2,7 +2,6 @@
 
 from tortoise import fields
 from tortoise.contrib.postgres.fields import ArrayField
-from tortoise.indexes import Index
 from tortoise.models import Model
 
 
@@ -47,31 +46,36 @@ class TermRow(Model):
 
 
 class ItemTermRow(Model):
-    """An item's draft has a term; `position` is the place that the editor gave it."""
+    """Terms of an item's draft, where it has any.
+
+    `terms` in the order that the editor gave; `under` is those, all above them, and their taxonomies, so that what has
+    a term or one below it has that one in `under`.
+    """
 
     id = fields.BigIntField(primary_key=True)
-    item_id = fields.UUIDField()
-    term_id = fields.UUIDField()
-    taxonomy_id = fields.UUIDField()
-    position = fields.SmallIntField()
+    item_id = fields.UUIDField(unique=True)
+    site_id = fields.UUIDField()
+    terms = ArrayField(element_type="uuid")
+    under = ArrayField(element_type="uuid")
 
     class Meta:
         table = "item_terms"
-        unique_together = (("item_id", "term_id"),)
-        indexes = (Index(fields=("term_id", "item_id")),)
 
 
 class DocumentTermRow(Model):
-    """A published document has a term. Rows of terms that are gone stay until the document is rendered without them."""
+    """The same of a published document, as of publishing and kept in step with the tree.
+
+    `stale`: what its JSON says of its terms is to be rendered anew, since one of them is gone.
+    """
 
     id = fields.BigIntField(primary_key=True)
     item_id = fields.UUIDField()
     locale = fields.CharField(max_length=35)
-    term_id = fields.UUIDField()
-    taxonomy_id = fields.UUIDField()
-    position = fields.SmallIntField()
+    site_id = fields.UUIDField()
+    terms = ArrayField(element_type="uuid")
+    under = ArrayField(element_type="uuid")
+    stale = fields.BooleanField()
 
     class Meta:
         table = "document_terms"
-        unique_together = (("item_id", "locale", "term_id"),)
-        indexes = (Index(fields=("term_id", "locale", "item_id")), Index(fields=("taxonomy_id", "term_id")))
+        unique_together = (("item_id", "locale"),)

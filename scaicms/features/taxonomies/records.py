@@ -57,7 +57,8 @@ class ItemTerm(NamedTuple):
 
 
 class Showing(NamedTuple):
-    """A published document that shows some term."""
+    """A published document that shows some term; `id` orders them."""
 
+    id: int
     item_id: UUID
     locale: str

@@ -7,7 +7,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.taxonomies.models import TaxonomyRow
-from scaicms.features.taxonomies.records import Counts, Lost, Term
+from scaicms.features.taxonomies.records import Term
 from scaicms.features.taxonomies.schemas import ListTerms
 from scaicms.infra import db
 from scaicms.kit import json
@@ -36,8 +36,8 @@ async def find(site_id: UUID, key: str, *, lock: bool = False) -> TaxonomyRow | 
 
 
 async def hold_names(site_id: UUID, *, to_change: bool) -> None:
-    """Until the transaction ends, keep the site's terms as they are called for those who render them, or keep those
-    away in order to rename, merge or delete terms. A change therefore sees every document that shows what it changes.
+    """Until the transaction ends, keep the site's terms as they are called and where they stand for those who write
+    what has them, or keep those away in order to change that. A change therefore meets everything that it is about.
     """
     shared = "" if to_change else "_shared"
     await db.execute(f"SELECT pg_advisory_xact_lock{shared}(hashtextextended($1, 0))", f"terms\x1f{site_id}")
@@ -117,6 +117,13 @@ async def height(term_id: UUID) -> int:
     return int(await db.fetchval("SELECT max(cardinality(path)) FROM terms WHERE path @> ARRAY[$1::uuid]", term_id))
 
 
+async def count(above: UUID) -> int:
+    """How many terms a term and those below it are, or a taxonomy has."""
+    sql = """SELECT (SELECT count(*) FROM terms WHERE path @> ARRAY[$1::uuid])
+                  + (SELECT count(*) FROM terms WHERE taxonomy_id = $1)"""
+    return int(await db.fetchval(sql, above))
+
+
 async def siblings(taxonomy_id: UUID, parent_id: UUID | None) -> int:
     """How many terms are directly below the parent: the position of the next one."""
     sql = f"SELECT coalesce(max(position) + 1, 0) FROM terms WHERE {_directly_below(parent_id)}"
@@ -184,59 +191,6 @@ async def adopt(source: Term, into: Term, start: int) -> None:
     await db.execute(sql, source.id, list(into.path), source.depth + 2)
 
 
-async def relink(source: Term, into: Term) -> None:
-    """Give what has one term the other, once. Documents keep the old one too, as the mark that they show it still."""
-    await db.execute(
-        """UPDATE item_terms l SET term_id = $2 WHERE l.term_id = $1
-           AND NOT EXISTS (SELECT 1 FROM item_terms o WHERE o.item_id = l.item_id AND o.term_id = $2)""",
-        source.id,
-        into.id,
-    )
-    # The lock leaves out documents that somebody is just taking out of delivery.
-    await db.execute(
-        """WITH shown AS (SELECT l.item_id, l.locale, l.taxonomy_id, l.position
-                          FROM document_terms l JOIN documents d ON d.item_id = l.item_id AND d.locale = l.locale
-                          WHERE l.term_id = $1 FOR KEY SHARE OF d)
-           INSERT INTO document_terms (item_id, locale, term_id, taxonomy_id, position)
-           SELECT item_id, locale, $2, taxonomy_id, position FROM shown ON CONFLICT DO NOTHING""",
-        source.id,
-        into.id,
-    )
-
-
 async def remove(term_id: UUID) -> None:
-    """The term with all that is below it; drafts lose them at once."""
+    """The term with all that is below it."""
     await db.execute("DELETE FROM terms WHERE path @> ARRAY[$1::uuid]", term_id)
-
-
-async def lost_with_term(term_id: UUID) -> Lost:
-    return await _lost("path @> ARRAY[$1::uuid]", term_id)
-
-
-async def lost_with_taxonomy(taxonomy_id: UUID) -> Lost:
-    return await _lost("taxonomy_id = $1", taxonomy_id)
-
-
-async def _lost(which: str, argument: UUID) -> Lost:
-    row = await db.fetchrow(
-        f"""WITH gone AS (SELECT id FROM terms WHERE {which})
-            SELECT (SELECT count(*) FROM gone) AS terms,
-                   (SELECT count(DISTINCT l.item_id) FROM gone JOIN item_terms l ON l.term_id = gone.id) AS items,
-                   (SELECT count(DISTINCT l.item_id) FROM gone JOIN document_terms l ON l.term_id = gone.id)
-                       AS published""",
-        argument,
-    )
-    return Lost(**dict(row or {}))
-
-
-async def counts(term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
-    """Items of these terms: those outside the trash, or published ones; terms without any are absent."""
-    links = "item_terms l ON l.term_id = t.id JOIN items i ON i.id = l.item_id AND i.deleted_at IS NULL"
-    rows = await db.fetch(
-        f"""SELECT a.id, count(DISTINCT l.item_id) AS under,
-                   count(DISTINCT l.item_id) FILTER (WHERE l.term_id = a.id) AS direct
-            FROM unnest($1::uuid[]) AS a(id) JOIN terms t ON t.path @> ARRAY[a.id]
-            JOIN {links if drafts else "document_terms l ON l.term_id = t.id"} GROUP BY a.id""",
-        list(term_ids),
-    )
-    return {row["id"]: Counts(row["direct"], row["under"]) for row in rows}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tortoise.exceptions import IntegrityError
 
-from scaicms.features.taxonomies import permissions, repository
+from scaicms.features.taxonomies import link_repository, permissions, repository
 from scaicms.features.taxonomies.errors import (
     TaxonomyExistsError,
     TaxonomyInUseError,
@@ -91,12 +91,13 @@ class TaxonomyService(Service):
             await repository.hold_names(site.id, to_change=True)
             row = await held_taxonomy(site.id, key)
             check(row)
-            lost = await repository.lost_with_taxonomy(row.id)
+            lost = await link_repository.lost_with(row.id, await repository.count(row.id))
             if lost.terms and not force:
                 raise TaxonomyInUseError(
                     f"{key} has {lost}; repeat it with force=true to lose them.",
                     extra={"lost": {"terms": lost.terms, "items": lost.items, "published": lost.published}},
                 )
             await row.delete()
+            await link_repository.settle(row.id)
             fact = TaxonomyDeleted(site_id=site.id, aggregate_id=row.id, key=key, terms=lost.terms)
             await record(fact, actor=principal)

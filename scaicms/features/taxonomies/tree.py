@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from scaicms.features.taxonomies import permissions, repository
+from scaicms.features.taxonomies import link_repository, permissions, repository
 from scaicms.features.taxonomies.errors import (
     TaxonomyNotFoundError,
     TermCycleError,
@@ -73,7 +73,7 @@ class TermService(Service):
         counts = None
         if query.counts:
             drafts = principal.may(permissions.WRITE.code, site.id)
-            counts = await repository.counts([term.id for term in shown], drafts=drafts)
+            counts = await link_repository.counts([term.id for term in shown], drafts=drafts)
         return TermPage(terms, total, chain, children, counts)
 
     async def get(self, principal: Principal, site: Site, key: str, term_id: UUID, locale: str | None) -> WrittenTerm:
@@ -170,6 +170,7 @@ class TermService(Service):
         """
         principal.require(permissions.WRITE.code, site.id)
         async with db.transaction():
+            await repository.hold_names(site.id, to_change=True)
             taxonomy = await held_taxonomy(site.id, key)
             old = await _term(taxonomy, term_id)
             check(old)
@@ -183,6 +184,7 @@ class TermService(Service):
             await repository.place(old.id, parent_id, position, utcnow())
             if parent_id != old.parent_id:
                 await repository.repath(old, parent)
+                await link_repository.settle(old.id)
             term = await _term(taxonomy, term_id)
             fact = TermMoved(**_about(site, taxonomy, term), parent_id=parent_id, position=position)
             return WrittenTerm(term, site.chain(site.default_locale), await record(fact, actor=principal))
@@ -205,8 +207,8 @@ class TermService(Service):
             if await repository.height(source.id) - source.depth + into.depth > MAX_DEPTH:
                 raise TermDepthError(f"Trees have at most {MAX_DEPTH} levels.")
             await repository.adopt(source, into, await repository.siblings(taxonomy.id, into.id))
-            await repository.relink(source, into)
             await repository.remove(source.id)
+            await link_repository.settle(source.id, into=into.id)
             await repository.shift(taxonomy.id, source.parent_id, source.position + 1, -1)
             jobs = await record(TermMerged(**_about(site, taxonomy, source), into_id=into.id), actor=principal)
             return WrittenTerm(await _term(taxonomy, into.id), site.chain(site.default_locale), jobs)
@@ -225,13 +227,14 @@ class TermService(Service):
             taxonomy = await held_taxonomy(site.id, key)
             term = await _term(taxonomy, term_id)
             check(term)
-            lost = await repository.lost_with_term(term.id)
+            lost = await link_repository.lost_with(term.id, await repository.count(term.id))
             if not force and (lost.terms > 1 or lost.items or lost.published):
                 raise TermInUseError(
                     f"With {term.slug} would go {lost}; repeat it with force=true to lose them.",
                     extra={"lost": {"terms": lost.terms, "items": lost.items, "published": lost.published}},
                 )
             await repository.remove(term.id)
+            await link_repository.settle(term.id)
             await repository.shift(taxonomy.id, term.parent_id, term.position + 1, -1)
             await record(TermDeleted(**_about(site, taxonomy, term), below=lost.terms - 1), actor=principal)
 
