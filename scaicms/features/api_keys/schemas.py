@@ -4,13 +4,22 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, IPvAnyNetwork
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
 
 from scaicms.kit.schemas import Body
 
 DEFAULT_RATE = 600
+
+
+def _is_text(network: object) -> object:
+    """Python takes numbers and truth values as networks too."""
+    if not isinstance(network, str):
+        raise ValueError("a network is a text such as 192.0.2.0/24")  # noqa: TRY004 - what pydantic takes for a refusal
+    return network
+
+
 Networks = Annotated[
-    list[IPvAnyNetwork],
+    list[Annotated[IPvAnyNetwork, BeforeValidator(_is_text)]],
     Field(
         min_length=1,
         max_length=100,

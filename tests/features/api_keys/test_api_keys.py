@@ -31,6 +31,8 @@ async def test_a_key_works_from_its_networks_alone(admin, make):
     assert made["allowed_ips"] == ["192.0.2.0/24", "2001:db8::/32"]
     assert (await key.get("/permissions")).code == "address_not_allowed"
     path = f"/api-keys/{made['id']}"
+    for wrong in (False, 7, "everywhere"):
+        assert (await admin.patch(path, {"allowed_ips": [wrong]})).status == 422
     assert (await admin.patch(path, {"allowed_ips": ["127.0.0.0/8"]})).status == 200
     assert (await key.get("/permissions")).status == 200
     # Nobody believes what a caller writes about where they come from.
