@@ -21,6 +21,7 @@ CHECKS = (
 # What ends the session that requests are made with, or takes its rights: these have a run of their own, the last one.
 ENDING = (
     "auth_change_password",
+    "auth_disable_totp",  # takes the password, and answers 401 to every other
     "auth_end_session",
     "auth_logout",
     "users_assign_roles",
