@@ -32,8 +32,8 @@ SAMPLES = {
     ("/search/queues/", "queue"): None,
 }
 QUERIES = {"/content-types/{key}/types": "?language=python"}
-# Held for the whole installation although declared at a site: queues are shared by all sites, bundles hold roles.
-EVERYWHERE = re.compile(r"^POST /search/queues/\{queue\}/(pause|resume)$|^GET /content-types/bundle$")
+# Held for the whole installation although declared at a site: queues are shared by all sites.
+EVERYWHERE = re.compile(r"^POST /search/queues/\{queue\}/(pause|resume)$")
 OPERATIONS = registry.operations()
 
 

@@ -26,8 +26,8 @@ EXAMPLE = {
     "/bundle",
     permission=permissions.READ,
     summary="The configuration of the site as one document",
-    description="Content types, roles and what else features contribute, without ids, times and secrets. Each part "
-    "needs the right to read it; `parts=` asks for some alone.",
+    description="Content types, roles and what else features contribute, without ids, times and secrets. "
+    "Parts that you may not read are named in `left_out`; `parts=` asks for some alone, and is refused then.",
     query=BundleQuery,
     response=Bundle,
     conditional=True,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from scaicms.features.content_types.errors import BundleBlockedError
 from scaicms.infra import db
 from scaicms.infra.services import Service, Services
-from scaicms.kit.errors import BadRequestError, FieldError, InvalidError
+from scaicms.kit.errors import BadRequestError, FieldError, ForbiddenError, InvalidError, UnauthorizedError
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import field_errors
 from scaicms.kit.sites import Site
@@ -55,16 +55,23 @@ class BundleService(Service):
         self._services = services
 
     async def read(self, principal: Principal, site: Site, names: Sequence[str] | None) -> dict[str, Any]:
-        """The site's configuration; of all parts, or of these."""
+        """The site's configuration; of these parts, or of all that the caller may read (`left_out`: the others)."""
         unknown = sorted(set(names or ()) - _declared.keys())
         if unknown:
             known = ", ".join(_declared)
             raise BadRequestError(f"parts: there is no {', '.join(unknown)}. Known: {known}.", code="unknown_part")
         document: dict[str, Any] = {"version": VERSION}
+        left_out: list[str] = []
         for name in names or _declared:
-            entries = await _part(name).read(self._services, principal, site)
+            try:
+                entries = await _part(name).read(self._services, principal, site)
+            except (ForbiddenError, UnauthorizedError):
+                if names is not None:
+                    raise
+                left_out.append(name)
+                continue
             document[name] = [entry.model_dump(mode="json", exclude_defaults=True) for entry in entries]
-        return document
+        return {**document, "left_out": left_out} if left_out else document
 
     async def compare(self, principal: Principal, site: Site, document: Mapping[str, Any]) -> list[Drift]:
         """How the site differs from a bundle; of parts that the bundle does not have, nothing is said."""
@@ -111,7 +118,7 @@ def _part(name: str) -> BundlePart:
 
 
 def _check_members(document: Mapping[str, Any]) -> None:
-    unknown = sorted(document.keys() - _declared.keys() - {"version"})
+    unknown = sorted(document.keys() - _declared.keys() - {"version", "left_out"})
     if unknown:
         known = ", ".join(_declared)
         raise InvalidError(

@@ -133,13 +133,21 @@ def compile_model(
 
     `components` are those that fields may name without defining them; by default, what the fields define.
     """
+    return compile_models(name, fields, components)[0]
+
+
+def compile_models(
+    name: str, fields: Sequence[FieldDefinition], components: Mapping[str, ComponentDefinition] | None = None
+) -> tuple[type[BaseModel], dict[str, type[BaseModel]]]:
+    """The same with the models of the components, by their keys."""
     known = components if components is not None else {c.key: c for c in all_components(fields)}
-    models = {component_model_name(key): _component_model(component) for key, component in known.items()}
-    for model in models.values():
-        model.model_rebuild(force=True, _types_namespace=models)
+    inner = {key: _component_model(component) for key, component in known.items()}
+    models = {component_model_name(key): model for key, model in inner.items()}
     data = create_model(f"{name}_data", __config__=ConfigDict(extra="forbid"), **_columns(fields))
-    data.model_rebuild(force=True, _types_namespace=models)
-    return data
+    every: list[type[BaseModel]] = [*models.values(), data]
+    for model in every:
+        model.model_rebuild(force=True, _types_namespace=models)
+    return data, inner
 
 
 def component_model_name(key: str) -> str:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scaicms.features.content_types.compile import CompiledType, compile_model
+from pydantic import BaseModel, ValidationError
+
+from scaicms.features.content_types.compile import CompiledType, compile_model, compile_models
 from scaicms.features.content_types.fields import FieldDefinition, all_components, all_fields
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.kit.errors import FieldError, InvalidError
@@ -42,18 +44,35 @@ def compile_row(row: ContentTypeRow, fields: Sequence[FieldDefinition] | None = 
 
 def check_defaults(fields: Sequence[FieldDefinition]) -> None:
     """A default that the field itself would refuse is an error of the type, found now and not at the first item."""
-    components = {component.key: component for component in all_components(fields)}
-    numbers = {id(field): number for number, field in enumerate(fields)}
-    for field in all_fields(fields):
-        if field.default is None:
-            continue
-        try:
-            compile_model("default", [field], components).model_validate({field.key: field.default})
-        except ValueError:
-            number = numbers.get(id(field))
-            pointer = f"/fields/{number}/default" if number is not None else "/fields"
-            message = f"The field {field.key} would not accept its default."
-            raise InvalidError(errors=[FieldError(pointer, "invalid_default", message)]) from None
+    data, inner = compile_models("default", fields)
+    keys = [field.key for field in fields]
+    errors = [
+        FieldError(f"/fields/{keys.index(key)}/default", "invalid_default", _UNACCEPTABLE.format(key=key))
+        for key in _wrong_defaults(data, fields)
+    ]
+    errors += [
+        FieldError("/fields", "invalid_default", _UNACCEPTABLE.format(key=f"{component.key}.{key}"))
+        for component in all_components(fields)
+        for key in _wrong_defaults(inner[component.key], component.fields)
+    ]
+    if errors:
+        raise InvalidError(errors=errors)
+
+
+_UNACCEPTABLE = "The field {key} would not accept its default."
+
+
+def _wrong_defaults(model: type[BaseModel], fields: Sequence[FieldDefinition]) -> list[str]:
+    """Keys of fields whose default is refused: nothing is given, so that all of them are tried."""
+    try:
+        model.model_validate({})
+    except ValidationError as error:
+        # What is wrong with a default is told under the attribute's name, and not under its alias.
+        aliases = {name: about.alias for name, about in model.model_fields.items()}
+        places = [str(found["loc"][0]) for found in error.errors(include_url=False, include_input=False)]
+        wrong = {aliases.get(place, place) for place in places}
+        return [field.key for field in fields if field.default is not None and field.key in wrong]
+    return []
 
 
 def check_new(fields: Sequence[FieldDefinition]) -> None:

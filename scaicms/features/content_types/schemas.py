@@ -127,6 +127,7 @@ class Bundle(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     version: Literal[1] = 1
+    left_out: list[str] = Field(default_factory=list, description="Parts that who asked for the bundle may not read.")
 
 
 class BundleDrift(BaseModel):

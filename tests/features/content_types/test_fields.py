@@ -92,6 +92,10 @@ async def test_assets_are_refused_in_words_while_there_is_no_such_feature(site, 
         [{"key": "x", "type": "geo", "unique": True}],
         [{"key": "x", "type": "geo", "default": {"lat": 100, "lon": 0}}],
         [{"key": "x", "type": "component", "components": [SEO], "default": {"nothing": 1}}],
+        [{"key": "x", "type": "component", "components": [{"key": "c", "fields": [
+            {"key": "a", "type": "integer", "default": "x"}]}]}],
+        [{"key": "x", "type": "component", "components": [{"key": "c", "fields": [
+            {"key": "a", "type": "component", "allowed": ["c"], "default": {}}]}]}],
         [{"key": f"f{n}", "type": "blocks", "components": [{"key": f"c{n}", "fields": [
             {"key": f"k{m}", "type": "boolean"} for m in range(190)]}]} for n in range(6)],
     ],
