@@ -27,7 +27,7 @@ from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
-from scaicms.kit.errors import AppError, FieldError, InvalidError
+from scaicms.kit.errors import AppError, FieldError, InvalidError, UnauthorizedError
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
@@ -101,7 +101,12 @@ class ImportService(Service):
         return content_type
 
     async def start(self, principal: Principal, site: Site, upload: str, filename: str, options: ImportOptions) -> UUID:
-        """Hand an uploaded file to the workers; the job's id."""
+        """Hand an uploaded file to the workers; the job's id.
+
+        The worker acts as who asked, with the rights they have then: that must be somebody it can find again.
+        """
+        if principal.is_anonymous:
+            raise UnauthorizedError
         await self.check(principal, site, options)
         payload = ImportPayload(
             upload=upload,

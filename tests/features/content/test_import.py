@@ -274,3 +274,14 @@ async def test_imports_at_the_same_moment_make_each_term_once(articles, services
     assert set(names) == set(names.values())
     listed = await articles.get("/content?type=article&status=any&filter[terms.moods][exists]=true")
     assert listed.json["total"] == 180
+
+
+async def test_nobody_imports_whom_the_worker_could_not_find_again(articles, admin):
+    """A worker acts as who asked; an anonymous caller is nobody it could look up, whatever the public role may."""
+    role = await role_with(admin, *(f"content:{action}" for action in ("import", "create", "update", "read")))
+    changed = await admin.patch(f"/sites/{articles.site}", {"settings": {"public_role": role}})
+    sent = {"data": form(archive({"a.md": GOOD.format(1)}), type="article")}
+    refused = await articles.anonymous().call("POST", "/content/import", **sent)
+    assert (refused.status, refused.code) == (401, "unauthorized")
+    jobs = (await articles.get("/search/jobs?name=content.import&page_size=200")).json["items"]
+    assert changed.json["id"] not in {job["site_id"] for job in jobs}
