@@ -9,15 +9,15 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from arq.connections import ArqRedis
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.exceptions import RedisError
 
+from scaicms.infra.limits import shared_windows
 from scaicms.kit.errors import TooManyRequestsError
 
 MAX_WINDOWS = 10_000
@@ -48,11 +48,7 @@ class KeyLimits:
     """The windows of all keys, as one process sees them."""
 
     def __init__(self, redis: ArqRedis) -> None:
-        pool: Any = redis.connection_pool  # the library's own options are typed as scalars
-        shared = RedisStorage(
-            "async+redis://", implementation="redispy", connection_pool=pool, key_prefix="scaicms:limits"
-        )
-        self._shared = SlidingWindowCounterRateLimiter(shared)
+        self._shared = SlidingWindowCounterRateLimiter(shared_windows(redis))
         self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._local_until = 0.0
         self._windows: OrderedDict[UUID, _Window] = OrderedDict()

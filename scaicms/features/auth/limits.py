@@ -4,15 +4,15 @@ import asyncio
 import hashlib
 import math
 import time
-from typing import Any
 from uuid import UUID
 
-from arq.connections import ArqRedis
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.exceptions import RedisError
 
+from scaicms.infra.limits import shared_windows
+from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import TooManyRequestsError
 
 PER_ACCOUNT_AND_IP = RateLimitItemPerMinute(5, namespace="login-account")
@@ -26,18 +26,12 @@ FAILURES = RateLimitItemPerMinute(20, multiples=15, namespace="login-failed")
 FIRST_DELAY, LONGEST_DELAY = 0.25, 2.0
 
 
-class LoginLimits:
+class LoginLimits(Service):
     """Counts tries. The victim of somebody else's guessing, elsewhere, is neither locked out nor delayed."""
 
-    def __init__(self, redis: ArqRedis) -> None:
-        pool: Any = redis.connection_pool  # the library's own options are typed as scalars
-        shared = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            connection_pool=pool,
-            key_prefix="scaicms:limits",
-        )
-        self._shared = MovingWindowRateLimiter(shared)
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._shared = MovingWindowRateLimiter(shared_windows(services.resources.redis))
         self._local = MovingWindowRateLimiter(MemoryStorage())
 
     async def count(self, email: str, ip: str) -> None:

@@ -72,7 +72,7 @@ class OidcService(Service):
         settings = services.resources.settings
         self._users = services.get(UserService)
         self._roles = services.get(GroupRoles)
-        self._limits = LoginLimits(services.resources.redis)
+        self._limits = services.get(LoginLimits)
         self._key = derive_key(settings.secret.get_secret_value(), "oidc")
         self._providers = {config.key: _speaking_to(config, settings.env) for config in settings.oidc}
 

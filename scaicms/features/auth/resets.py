@@ -36,7 +36,7 @@ class PasswordResetService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._users = services.get(UserService)
-        self._limits = LoginLimits(services.resources.redis)
+        self._limits = services.get(LoginLimits)
         self._key = derive_key(services.resources.settings.secret.get_secret_value(), "password-reset")
 
     async def request(self, email: str, *, ip: str) -> None:

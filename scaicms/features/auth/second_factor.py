@@ -31,7 +31,7 @@ class SecondFactor(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._key = derive_key(services.resources.settings.secret.get_secret_value(), "totp")
-        self._limits = LoginLimits(services.resources.redis)
+        self._limits = services.get(LoginLimits)
 
     def seal(self, user_id: UUID, secret: str) -> bytes:
         return seal(self._key, secret.encode(), str(user_id))

@@ -36,7 +36,7 @@ class AuthService(Service):
         self._users = services.get(UserService)
         self._roles = services.get(RoleService)
         self._factor = services.get(SecondFactor)
-        self._limits = LoginLimits(services.resources.redis)
+        self._limits = services.get(LoginLimits)
 
     async def login(self, email: str, password: str, *, otp: str | None = None, ip: str, user_agent: str) -> Entered:
         """Exchange a password, and a code where one is needed, for tokens.

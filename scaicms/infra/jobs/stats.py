@@ -1,6 +1,5 @@
 """Figures of the queues and single jobs, as operators see them."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +19,14 @@ SAMPLE = 500
 # The stored state with the moments that refine it.
 SHOWN_STATE = """CASE WHEN state <> 'pending' THEN state WHEN lease_until > now() THEN 'running'
                       WHEN run_at > now() THEN 'deferred' ELSE 'due' END"""
+# The same as conditions that the partial indexes answer: nobody reads a million finished jobs to find ten that wait.
+_FREE = """((state = 'pending' AND lease_until IS NULL AND {moment}) OR
+            (state = 'pending' AND lease_until IS NOT NULL AND lease_until <= now() AND {moment}))"""
+_PENDING_STATES = {
+    "running": "state = 'pending' AND lease_until IS NOT NULL AND lease_until > now()",
+    "deferred": _FREE.format(moment="run_at > now()"),
+    "due": _FREE.format(moment="run_at <= now()"),
+}
 
 _OF_SITE = f"($1::uuid IS NULL OR coalesce(site_id, '{NO_SITE}'::uuid) = $1)"
 
@@ -124,13 +131,17 @@ async def list_jobs(
     *, site_id: UUID | None, queue: str | None, state: str | None, name: str | None, limit: int, offset: int
 ) -> tuple[list[Record], int]:
     """Jobs, newest first, and how many there are; every filter may be None."""
-    where = f"""WHERE ($1::uuid IS NULL OR site_id = $1) AND ($2::text IS NULL OR queue = $2)
-                AND ($3::text IS NULL OR {SHOWN_STATE} = $3) AND ($4::text IS NULL OR name = $4)"""
-    filters = (site_id, queue, state, name)
-    rows = await db.fetch(
-        f"SELECT {JOB_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT $5 OFFSET $6", *filters, limit, offset
-    )
-    total = await db.fetchval(f"SELECT count(*) FROM jobs {where}", *filters)
+    conditions: list[str] = [_PENDING_STATES.get(state, "true")] if state is not None else ["true"]
+    stored = state if state not in _PENDING_STATES else None
+    arguments: list[object] = []
+    for column, value in (("site_id", site_id), ("queue", queue), ("name", name), ("state", stored)):
+        if value is not None:
+            arguments.append(value)
+            conditions.append(f"{column} = ${len(arguments)}")
+    where = f"WHERE {' AND '.join(conditions)}"
+    place = f"LIMIT ${len(arguments) + 1} OFFSET ${len(arguments) + 2}"
+    rows = await db.fetch(f"SELECT {JOB_COLUMNS} FROM jobs {where} ORDER BY id DESC {place}", *arguments, limit, offset)
+    total = await db.fetchval(f"SELECT count(*) FROM jobs {where}", *arguments)
     return rows, int(total)
 
 
@@ -140,8 +151,3 @@ async def get_job(job_id: UUID, *, site_id: UUID | None) -> Record | None:
         job_id,
         site_id,
     )
-
-
-async def unfinished(job_ids: Sequence[UUID]) -> int:
-    """How many of these jobs are still pending."""
-    return int(await db.fetchval("SELECT count(*) FROM jobs WHERE id = ANY($1) AND state = 'pending'", list(job_ids)))

@@ -59,7 +59,7 @@ async def test_known_and_unknown_accounts_answer_alike(account):
 
 async def test_too_many_tries_are_429_with_retry_after(services):
 
-    limits, email = LoginLimits(services.resources.redis), f"{secrets.token_hex(4)}@example.com"
+    limits, email = services.get(LoginLimits), f"{secrets.token_hex(4)}@example.com"
     for _ in range(5):
         await limits.count(email, "10.9.9.9")
     with pytest.raises(TooManyRequestsError) as refused:

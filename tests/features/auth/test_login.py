@@ -62,7 +62,7 @@ async def test_twenty_bad_logins_under_many_disguises_are_429_while_the_victim_e
 
 
 async def test_one_address_may_not_try_many_accounts(services):
-    limits, ip = LoginLimits(services.resources.redis), secrets.token_hex(8)
+    limits, ip = services.get(LoginLimits), secrets.token_hex(8)
     for n in range(20):
         await limits.count(f"{n}@example.com", ip)
     with pytest.raises(TooManyRequestsError):
@@ -87,7 +87,7 @@ async def test_failures_delay_further_tries_from_there_alone_and_success_ends_it
     assert waited == [0.25, 0.5, 1.0]
     with pytest.raises(TooManyRequestsError):  # the sixth try in a minute: forgotten failures were tries
         await enter(email, ip=ip)
-    await LoginLimits(services.resources.redis).delay(email, ip)
+    await services.get(LoginLimits).delay(email, ip)
     assert waited == [0.25, 0.5, 1.0]
 
 

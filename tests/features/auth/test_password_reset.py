@@ -135,7 +135,7 @@ async def test_guessed_tokens_are_refused_before_any_hashing(account, token, mon
 async def test_a_fourth_request_in_an_hour_is_429_and_mails_to_one_account_are_bounded(
     services, drain, settings, account
 ):
-    limits, ip = LoginLimits(services.resources.redis), secrets.token_hex(8)
+    limits, ip = services.get(LoginLimits), secrets.token_hex(8)
     for _ in range(3):
         await limits.count_reset(account.email, ip)
     with pytest.raises(TooManyRequestsError) as refused:

@@ -137,7 +137,7 @@ async def test_codes_of_others_do_not_help(protected, admin, services, enter):
 
 
 async def test_guessing_codes_from_everywhere_ends_but_the_owner_has_recovery_codes(protected, services, enter):
-    limits = LoginLimits(services.resources.redis)
+    limits = services.get(LoginLimits)
     for _ in range(20):
         await limits.wrong_code(protected.user_id)
     assert await enter(protected, protected.totp.now()) == "too_many_requests"

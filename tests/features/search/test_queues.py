@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from scaicms.features.search.jobs import INDEX_CONTENT, IndexPayload
 from scaicms.infra import db
-from scaicms.infra.jobs import enqueue
+from scaicms.infra.jobs import enqueue, stats
 from tests.conftest import API
 
 
@@ -110,3 +110,26 @@ async def test_the_fleet_is_told_to_prometheus(site, site_id, client):
     due = next(line for line in text.splitlines() if line.startswith('scaicms_queue_due{queue="search"}'))
     assert float(due.split()[1]) >= 1
     assert "scaicms_fleet_up 1.0" in text
+
+
+async def test_jobs_are_found_by_what_they_are_and_not_only_by_what_is_stored(site, site_id, services):
+    moments = {
+        "due": "run_at = now() - interval '1 second'",
+        "deferred": "run_at = now() + interval '1 hour'",
+        "running": "lease_until = now() + interval '10 seconds'",
+        "dead": "state = 'dead', finished_at = now()",
+    }
+    ids = {}
+    for state, change in moments.items():
+        ids[state] = await add(site_id)
+        await db.execute(f"UPDATE jobs SET {change} WHERE id = $1", ids[state])
+    lapsed = await add(site_id)  # its worker is gone and nobody has noticed: it is due again
+    await db.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = $1", lapsed)
+    mine = UUID(site_id)
+    for state, job_id in ids.items():
+        rows, total = await stats.list_jobs(site_id=mine, queue=None, state=state, name=None, limit=10, offset=0)
+        found = {row["id"] for row in rows}
+        assert found == ({job_id, lapsed} if state == "due" else {job_id}), state
+        assert (total, {row["state"] for row in rows}) == (len(found), {state})
+    assert (await stats.list_jobs(site_id=mine, queue=None, state=None, name="due", limit=10, offset=0))[1] == 0
+    await db.execute("DELETE FROM jobs WHERE site_id = $1", mine)

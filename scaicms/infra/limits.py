@@ -1,0 +1,13 @@
+"""Where rates are counted for all processes: windows of the library `limits` in Redis."""
+
+from typing import Any
+
+from arq.connections import ArqRedis
+from limits.aio.storage import RedisStorage
+
+
+def shared_windows(redis: ArqRedis) -> RedisStorage:
+    """The windows that all processes share, over the connections there are. What to do while Redis is away is the
+    caller's to decide."""
+    pool: Any = redis.connection_pool  # the library's own options are typed as scalars
+    return RedisStorage("async+redis://", implementation="redispy", connection_pool=pool, key_prefix="scaicms:limits")
