@@ -8,6 +8,7 @@ import pytest
 
 from scaicms.infra import db
 from scaicms.infra.jobs import Job, JobPayload, Periodic, PermanentJobError, claims, control, enqueue, enqueue_all
+from scaicms.infra.jobs import worker as jobs_worker
 from scaicms.infra.jobs.claims import MAX_SITES
 from scaicms.infra.jobs.declare import Task
 from scaicms.infra.jobs.periodic import declare
@@ -100,6 +101,24 @@ async def test_a_site_whose_slow_jobs_hold_every_slot_leaves_one_to_the_others(s
             job_id = await enqueue(job.request(Payload(), site_id=quick))
         await until(lambda: is_(job_id, "done"), 4)
         assert len(worker.tasks) == 2
+
+
+async def test_workers_that_reach_for_the_same_doorbells_both_begin(services, monkeypatch):
+    monkeypatch.setattr(jobs_worker, "IDLE_POLL_SECONDS", 60.0)
+    job, redis = job_of_test(), services.resources.redis
+
+    async def handler(payload, running):
+        await asyncio.sleep(30)
+
+    one, other = (worker_of(services, handler, job, concurrency=2) for _ in range(2))
+    async with working(one, redis), working(other, redis):
+        await asyncio.sleep(0.2)  # both have looked once, found nothing and wait for a doorbell
+        await add_for(job, uuid4(), 10)
+
+        async def both():
+            return len(one.tasks) >= 2 and len(other.tasks) >= 2
+
+        await until(both)
 
 
 async def test_a_backlog_is_worked_off_without_doorbells(services):

@@ -114,13 +114,15 @@ class LedgerWorker(Worker):
         if free <= 0:
             await self._use_spare_slot()
             return
-        asked = free if self._more else min(free, await self._bells(SURPLUS if self._surplus else free))
+        unasked = self._more
+        asked = free if unasked else min(free, await self._bells(SURPLUS if self._surplus else free))
         if asked == 0:
             self._surplus = False
             return
         claims = await self._claim(asked)
         self._more = claims is None or len(claims) == free
-        self._surplus = claims == []
+        # Doorbells without jobs are taken away in bulk; an empty queue says nothing about them.
+        self._surplus = claims == [] and not unasked
 
     async def _gather_slots(self) -> None:
         """Wait until half of the slots are free, or for a moment after the first of them is."""
@@ -178,18 +180,23 @@ class LedgerWorker(Worker):
         return taken
 
     async def _take_bells(self, limit: int) -> int:
+        while due := await self._due_bells(limit):
+            async with self.pool.pipeline(transaction=False) as pipe:
+                pipe.zrem(self.queue_name, *due)
+                pipe.unlink(*(job_key_prefix.encode() + message for message in due))
+                removed, _ = await pipe.execute()
+            if removed:
+                return int(removed)
+            # Another worker was faster with all of these; there may be more behind them.
+        return 0
+
+    async def _due_bells(self, limit: int) -> list[bytes]:
         found: list[tuple[bytes, float]] = await self.pool.zrange(self.queue_name, 0, limit - 1, withscores=True)
         now = time.time() * 1000
         due = [message for message, score in found if score <= now]
         if len(due) < len(found):
             self._rest_seconds = min(IDLE_POLL_SECONDS, (found[len(due)][1] - now) / 1000 + 0.005)
-        if not due:
-            return 0
-        async with self.pool.pipeline(transaction=False) as pipe:
-            pipe.zrem(self.queue_name, *due)
-            pipe.unlink(*(job_key_prefix.encode() + message for message in due))
-            removed, _ = await pipe.execute()
-        return int(removed)
+        return due
 
 
 async def listen(redis: ArqRedis, workers: Mapping[str, LedgerWorker]) -> None:
