@@ -21,10 +21,10 @@ ALL = (READ,)
 ''',
     "schemas.py": '''"""{title} in and out."""
 
-from pydantic import BaseModel
+from scaicms.kit.schemas import Answer
 
 
-class {cls}Out(BaseModel):
+class {cls}Out(Answer):
     """What `GET /{path}` answers."""
 
     site: str

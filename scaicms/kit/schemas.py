@@ -22,10 +22,16 @@ QueryMoment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
 """A time in a query parameter. Pydantic alone would take numbers, as seconds of Unix time, too; bodies are strict."""
 
 
+class Answer(BaseModel):
+    """Base of what goes out. Its validator is built when it is first used: a process uses a few of them all."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class Query(BaseModel):
     """Base of query parameter models: unknown parameters are refused."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", populate_by_name=False, defer_build=True)
 
 
 class PageQuery(Query):
@@ -42,7 +48,7 @@ class PageQuery(Query):
 class Body(BaseModel):
     """Base of request bodies: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 def given(change: BaseModel, *, nullable: Set[str], exclude: Set[str] = frozenset()) -> dict[str, Any]:

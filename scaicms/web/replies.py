@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from scaicms.kit.errors import PreconditionFailedError
+from scaicms.kit.schemas import Answer
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 RowT = TypeVar("RowT")
@@ -16,7 +17,7 @@ _VERSIONED = re.compile(r'(?:W/)?"v(\d{1,9})(?:-[0-9a-f]+)?"')
 JSON_TYPE = "application/json; charset=utf-8"
 
 
-class Page(BaseModel, Generic[ModelT]):
+class Page(Answer, Generic[ModelT]):
     """A page of a list. `total` counts what matches, over all pages."""
 
     items: Sequence[ModelT]

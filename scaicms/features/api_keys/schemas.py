@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
 
-from scaicms.kit.schemas import Body
+from scaicms.kit.schemas import Answer, Body
 
 DEFAULT_RATE = 600
 
@@ -55,7 +55,7 @@ class RotateApiKey(Body):
     )
 
 
-class ApiKeyOut(BaseModel):
+class ApiKeyOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID

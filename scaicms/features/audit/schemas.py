@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from scaicms.kit.schemas import PageQuery, Query, QueryMoment
+from scaicms.kit.schemas import Answer, PageQuery, Query, QueryMoment
 
 
 class AuditFilters(Query):
@@ -32,7 +32,7 @@ class ListAudit(AuditFilters, PageQuery):
     count: Literal["exact", "none"] = Field(default="exact", description="`none`: `total` is null, and costs nothing.")
 
 
-class ActorOut(BaseModel):
+class ActorOut(Answer):
     """`name`: the user's address or the key's prefix, where there still is one."""
 
     kind: str
@@ -40,7 +40,7 @@ class ActorOut(BaseModel):
     name: str | None
 
 
-class EntryOut(BaseModel):
+class EntryOut(Answer):
     """`position` and `hash`: its link in the chain, null until it is linked."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -59,7 +59,7 @@ class EntryOut(BaseModel):
     hash: str | None
 
 
-class AuditPage(BaseModel):
+class AuditPage(Answer):
     items: list[EntryOut]
     total: int | None
     page: int
@@ -67,7 +67,7 @@ class AuditPage(BaseModel):
     next_cursor: str | None
 
 
-class ProblemOut(BaseModel):
+class ProblemOut(Answer):
     """`seq` is null for what is missing; `position` 0 for what no place in the chain was claimed for."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -77,7 +77,7 @@ class ProblemOut(BaseModel):
     kind: Literal["changed", "missing", "inserted", "backdated"]
 
 
-class VerdictOut(BaseModel):
+class VerdictOut(Answer):
     """`head_hash` stands for all of the log up to `head_position`: keep it elsewhere to compare later."""
 
     model_config = ConfigDict(from_attributes=True)

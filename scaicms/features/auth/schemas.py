@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from scaicms.features.users.schemas import Name, Password, UserOut
-from scaicms.kit.schemas import Body, Query
+from scaicms.kit.schemas import Answer, Body, Query
 
 
 class Login(Body):
@@ -22,7 +22,7 @@ class Refresh(Body):
     refresh_token: str = Field(max_length=200)
 
 
-class TokenPair(BaseModel):
+class TokenPair(Answer):
     """`expires_in` and `refresh_expires_in` are seconds."""
 
     access_token: str
@@ -33,12 +33,12 @@ class TokenPair(BaseModel):
     user: UserOut
 
 
-class RoleAtSite(BaseModel):
+class RoleAtSite(Answer):
     role: str
     site_id: UUID | None
 
 
-class EffectivePermissions(BaseModel):
+class EffectivePermissions(Answer):
     everywhere: list[str]
     by_site: dict[UUID, list[str]]
 
@@ -62,7 +62,7 @@ class RequestReset(Body):
     email: str = Field(max_length=320)
 
 
-class ResetAccepted(BaseModel):
+class ResetAccepted(Answer):
     """Says nothing about the account."""
 
     status: Literal["accepted"] = "accepted"
@@ -73,7 +73,7 @@ class ConfirmReset(Body):
     password: Password
 
 
-class TotpSecret(BaseModel):
+class TotpSecret(Answer):
     """`secret` is base32; `uri` (`otpauth://…`) is the same for a QR code."""
 
     secret: str
@@ -84,7 +84,7 @@ class ConfirmTotp(Body):
     otp: str = Field(max_length=64, description="A code from the authenticator.")
 
 
-class RecoveryCodes(BaseModel):
+class RecoveryCodes(Answer):
     recovery_codes: list[str]
 
 
@@ -92,12 +92,12 @@ class DisableTotp(Body):
     password: str = Field(max_length=1024)
 
 
-class OidcProviderOut(BaseModel):
+class OidcProviderOut(Answer):
     key: str
     name: str
 
 
-class OidcProviderList(BaseModel):
+class OidcProviderList(Answer):
     items: list[OidcProviderOut]
     total: int
 
@@ -113,7 +113,7 @@ class OidcCallback(Query):
     error: str | None = Field(default=None, max_length=200, description="Why there is no code.")
 
 
-class SessionOut(BaseModel):
+class SessionOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -125,6 +125,6 @@ class SessionOut(BaseModel):
     current: bool = Field(default=False, description="Whether it is the one that asks.")
 
 
-class SessionList(BaseModel):
+class SessionList(Answer):
     items: list[SessionOut]
     total: int

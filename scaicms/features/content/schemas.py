@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
-from scaicms.kit.schemas import Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
 Status = Literal["draft", "published", "changed"]
@@ -41,19 +41,19 @@ class PutItem(Body):
     )
 
 
-class UnpublishedTarget(BaseModel):
+class UnpublishedTarget(Answer):
     field: str
     id: UUID
 
 
-class PublishPlan(BaseModel):
+class PublishPlan(Answer):
     unpublished_targets: list[UnpublishedTarget] = Field(
         default_factory=list,
         description="Related items that are not published; their links appear when they are.",
     )
 
 
-class ItemOut(BaseModel):
+class ItemOut(Answer):
     """An item in one locale."""
 
     id: UUID
@@ -76,7 +76,7 @@ class ItemOut(BaseModel):
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
 
-class ItemList(BaseModel):
+class ItemList(Answer):
     items: list[ItemOut]
     total: int | None
     page: int
@@ -116,7 +116,7 @@ class ChangeContent(Body):
     content_ids: list[UUID] = Field(min_length=1, max_length=200)
 
 
-class ContentChanged(BaseModel):
+class ContentChanged(Answer):
     changed: int = Field(description="Items whose drafts have changed.")
     unchanged: int
     published: int = Field(
@@ -129,14 +129,14 @@ class ListTermContent(PageQuery):
     descendants: bool = Field(default=False, description="Also what has a term below this one, once.")
 
 
-class LinkedItem(BaseModel):
+class LinkedItem(Answer):
     id: UUID
     type: str
     slug: str
     published: bool
 
 
-class LinkedItems(BaseModel):
+class LinkedItems(Answer):
     """Drafts that have the term, for who may read them; else what is published with it."""
 
     items: list[LinkedItem]
@@ -146,6 +146,6 @@ class LinkedItems(BaseModel):
     counts: TermCounts
 
 
-class ImportAccepted(BaseModel):
+class ImportAccepted(Answer):
     job_id: UUID
     status: Literal["pending"] = "pending"

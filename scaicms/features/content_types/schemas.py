@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from scaicms.features.content_types.changes import Op
 from scaicms.features.content_types.fields import MAX_FIELDS, FieldDefinition, FieldKey, check_fields
-from scaicms.kit.schemas import Body, Query
+from scaicms.kit.schemas import Answer, Body, Query
 
 __all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "SchemaQuery", "TypesQuery", "UpdateContentType"]
 
@@ -60,7 +60,7 @@ class ProposeFields(Body):
     fields: Fields
 
 
-class FailingRow(BaseModel):
+class FailingRow(Answer):
     """A stored row that would not fit, and why."""
 
     item_id: UUID
@@ -71,7 +71,7 @@ class FailingRow(BaseModel):
     message: str
 
 
-class PlannedChange(BaseModel):
+class PlannedChange(Answer):
     op: Op
     field: str = Field(description="The field's path: `title`, in components `body.quote.words`.")
     what: str
@@ -84,7 +84,7 @@ class PlannedChange(BaseModel):
     )
 
 
-class PlanOut(BaseModel):
+class PlanOut(Answer):
     plan_id: UUID
     base_version: int
     state: Literal["planned", "applying", "applied", "failed"]
@@ -95,13 +95,13 @@ class PlanOut(BaseModel):
     created_at: datetime
 
 
-class PlanApplying(BaseModel):
+class PlanApplying(Answer):
     plan_id: UUID
     status: str
     job_id: UUID
 
 
-class VersionOut(BaseModel):
+class VersionOut(Answer):
     """The fields that a type had from a moment on; `renamed_from` says what they were called before."""
 
     model_config = ConfigDict(from_attributes=True, populate_by_name=True)
@@ -121,7 +121,7 @@ class DryRun(Query):
     dry_run: bool = Field(default=False, description="Answer what would change; change nothing.")
 
 
-class Bundle(BaseModel):
+class Bundle(Answer):
     """Configuration of a site: a list of entries for each part, by its name."""
 
     model_config = ConfigDict(extra="allow")
@@ -130,7 +130,7 @@ class Bundle(BaseModel):
     left_out: list[str] = Field(default_factory=list, description="Parts that who asked for the bundle may not read.")
 
 
-class BundleDrift(BaseModel):
+class BundleDrift(Answer):
     part: str
     key: str
     op: Literal["create", "update", "extra"] = Field(description="`extra`: the site has it and the bundle does not.")
@@ -138,12 +138,12 @@ class BundleDrift(BaseModel):
     hindrances: list[str] = Field(description="Why it cannot be changed at once.")
 
 
-class BundleOut(BaseModel):
+class BundleOut(Answer):
     dry_run: bool
     drift: list[BundleDrift] = Field(description="How the site differed from the bundle.")
 
 
-class ContentTypeOut(BaseModel):
+class ContentTypeOut(Answer):
     model_config = ConfigDict(from_attributes=True, populate_by_name=True)
 
     id: UUID

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from scaicms.features.roles.schemas import AssignmentOut
-from scaicms.kit.schemas import Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, PageQuery
 
 GroupKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -23,7 +23,7 @@ class UpdateGroup(Body):
     description: str | None = Field(default=None, max_length=2000)
 
 
-class GroupOut(BaseModel):
+class GroupOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -44,7 +44,7 @@ class AddMembers(Body):
     user_ids: list[UUID] = Field(min_length=1, max_length=1000)
 
 
-class MemberOut(BaseModel):
+class MemberOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID

@@ -3,13 +3,13 @@
 from typing import Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from scaicms.kit.principal import Narrowing
-from scaicms.kit.schemas import Body, Query
+from scaicms.kit.schemas import Answer, Body, Query
 
 
-class PermissionOut(BaseModel):
+class PermissionOut(Answer):
     """`bounds`: what a grant of it can be narrowed by."""
 
     code: str
@@ -20,7 +20,7 @@ class PermissionOut(BaseModel):
     bounds: list[str]
 
 
-class PermissionList(BaseModel):
+class PermissionList(Answer):
     items: list[PermissionOut]
     total: int
 
@@ -30,7 +30,7 @@ class EffectiveQuery(Query):
     site_id: UUID | None = Field(default=None, description="Where; at every site when absent.")
 
 
-class BoundsOut(BaseModel):
+class BoundsOut(Answer):
     """Null is no bound."""
 
     content_types: list[str] | None
@@ -45,7 +45,7 @@ class BoundsOut(BaseModel):
         return cls(content_types=types, locales=locales, fields=names, own_only=narrowing.own_only)
 
 
-class EffectiveOut(BaseModel):
+class EffectiveOut(Answer):
     """`site_id` null: held everywhere. `bounds` null: without any; else the union of them is what is held."""
 
     permission: str
@@ -53,7 +53,7 @@ class EffectiveOut(BaseModel):
     bounds: list[BoundsOut] | None
 
 
-class EffectiveList(BaseModel):
+class EffectiveList(Answer):
     items: list[EffectiveOut]
     total: int
 
@@ -86,7 +86,7 @@ class Explain(Body):
     target: TargetIn = Field(default_factory=TargetIn)
 
 
-class ReasonOut(BaseModel):
+class ReasonOut(Answer):
     """One rule and what it came to. `role`, `group_id` and `bounds` say which grant it is."""
 
     effect: Literal["allows", "does_not_reach", "denies", "limits"]
@@ -98,6 +98,6 @@ class ReasonOut(BaseModel):
     bounds: BoundsOut | None = None
 
 
-class Explanation(BaseModel):
+class Explanation(Answer):
     allowed: bool
     because: list[ReasonOut]

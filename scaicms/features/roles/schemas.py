@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
+from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
 from scaicms.kit.principal import Narrowing
-from scaicms.kit.schemas import Body
+from scaicms.kit.schemas import Answer, Body
 
 
 def _bound(keys: list[str] | None) -> frozenset[str] | None:
@@ -28,7 +28,7 @@ class UpdateRole(Body):
     description: str | None = Field(default=None, max_length=2000)
 
 
-class RoleOut(BaseModel):
+class RoleOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -59,7 +59,7 @@ class GrantList(RootModel[Annotated[list[Grant], Field(max_length=500)]]):
     """Grants of a role."""
 
 
-class GrantOut(BaseModel):
+class GrantOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -70,7 +70,7 @@ class GrantOut(BaseModel):
     own_only: bool
 
 
-class GrantPage(BaseModel):
+class GrantPage(Answer):
     items: list[GrantOut]
     total: int
 
@@ -84,11 +84,11 @@ class AssignRoles(RootModel[Annotated[list[Assignment], Field(max_length=200)]])
     """The roles of a user or group, all of them."""
 
 
-class AssignmentOut(BaseModel):
+class AssignmentOut(Answer):
     role: str
     site_id: UUID | None
 
 
-class AssignmentPage(BaseModel):
+class AssignmentPage(Answer):
     items: list[AssignmentOut]
     total: int

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.infra.jobs import QUEUES
-from scaicms.kit.schemas import Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, PageQuery
 
 QueueName = Literal["default", "search", "webhooks", "media", "ai"]
 JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]
@@ -30,7 +30,7 @@ class HitOut(ItemOut):
     highlights: dict[str, str] = Field(description="HTML with `<mark>` around what matched, by field.")
 
 
-class SearchResult(BaseModel):
+class SearchResult(Answer):
     items: list[HitOut]
     total: int
     page: int
@@ -38,7 +38,7 @@ class SearchResult(BaseModel):
     took_ms: float
 
 
-class WorkerOut(BaseModel):
+class WorkerOut(Answer):
     id: str
     host: str
     pid: int
@@ -50,7 +50,7 @@ class WorkerOut(BaseModel):
     memory_bytes: int
 
 
-class QueueOut(BaseModel):
+class QueueOut(Answer):
     """Figures of one queue. Rates and times are told by the newest jobs, at most 500, of the last five minutes."""
 
     queue: QueueName
@@ -71,13 +71,13 @@ class QueueOut(BaseModel):
     redis_depth: int | None = Field(description="Doorbells waiting in Redis; null while Redis cannot be asked.")
 
 
-class QueuesOut(BaseModel):
+class QueuesOut(Answer):
     items: list[QueueOut]
     total: int
     workers: list[WorkerOut]
 
 
-class JobOut(BaseModel):
+class JobOut(Answer):
     id: UUID
     queue: str
     name: str
@@ -111,5 +111,5 @@ class ReplayJobs(Body):
     limit: int = Field(default=1000, ge=1, le=10_000)
 
 
-class Replayed(BaseModel):
+class Replayed(Answer):
     retried: int

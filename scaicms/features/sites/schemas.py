@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.kit.schemas import Body
+from scaicms.kit.schemas import Answer, Body
 
 DEFAULT_PUBLIC_ROLE = "public"
 SiteKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -22,14 +22,14 @@ Host = Annotated[
 ]
 
 
-class Locale(BaseModel):
+class Locale(Answer):
     model_config = ConfigDict(extra="forbid")
 
     code: LocaleCode
     fallback: list[LocaleCode] = Field(default_factory=list, max_length=10)
 
 
-class SiteSettings(BaseModel):
+class SiteSettings(Answer):
     model_config = ConfigDict(extra="forbid")
 
     public_role: str = Field(
@@ -73,7 +73,7 @@ class UpdateSite(Body):
     settings: SiteSettings | None = None
 
 
-class SiteOut(BaseModel):
+class SiteOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -91,7 +91,7 @@ class CreateDomain(Body):
     is_primary: bool = False
 
 
-class DomainOut(BaseModel):
+class DomainOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.kit.schemas import Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
 MAX_DEPTH = 12
 """Levels of a tree, the roots' included."""
@@ -41,7 +41,7 @@ class UpdateTaxonomy(Body):
     localized: bool | None = None
 
 
-class TaxonomyOut(BaseModel):
+class TaxonomyOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -104,7 +104,7 @@ class ListTerms(PageQuery):
     locale: str | None = Field(default=None, max_length=35, description="Locale of `name`; the site's default.")
 
 
-class TermGiven(BaseModel):
+class TermGiven(Answer):
     """A term as items show it; `id` or `slug` says which one it is."""
 
     model_config = ConfigDict(extra="forbid")
@@ -120,7 +120,7 @@ class TermGiven(BaseModel):
         return self
 
 
-class TermShown(BaseModel):
+class TermShown(Answer):
     """A term of an item, called as in the item's locale."""
 
     id: UUID
@@ -128,14 +128,14 @@ class TermShown(BaseModel):
     name: str
 
 
-class TermCounts(BaseModel):
+class TermCounts(Answer):
     """Items, each counted once: published ones, or for who may write taxonomies all outside the trash."""
 
     content: int = Field(description="Have this very term.")
     with_descendants: int = Field(description="Have it or one below it.")
 
 
-class TermOut(BaseModel):
+class TermOut(Answer):
     id: UUID
     taxonomy: str
     slug: str

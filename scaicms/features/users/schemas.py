@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from scaicms.features.roles.schemas import Assignment, AssignmentOut
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
-from scaicms.kit.schemas import Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, PageQuery
 
 
 def _check_length(password: str) -> str:
@@ -37,7 +37,7 @@ class UpdateUser(Body):
     is_active: bool | None = None
 
 
-class UserOut(BaseModel):
+class UserOut(Answer):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
@@ -49,7 +49,7 @@ class UserOut(BaseModel):
     last_login_at: datetime | None
 
 
-class UserRole(BaseModel):
+class UserRole(Answer):
     """A role that a user has; `site_id` null: everywhere; `group_id` null: given in person."""
 
     role: str
@@ -57,7 +57,7 @@ class UserRole(BaseModel):
     group_id: UUID | None
 
 
-class UserGroup(BaseModel):
+class UserGroup(Answer):
     id: UUID
     key: str
     name: str
@@ -83,7 +83,7 @@ class Invite(Body):
     roles: list[Assignment] = Field(default=[], max_length=200)
 
 
-class InvitationOut(BaseModel):
+class InvitationOut(Answer):
     """An invitation that a worker mails; the account is inactive until it is accepted."""
 
     id: UUID

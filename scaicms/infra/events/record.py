@@ -17,7 +17,7 @@ from scaicms.kit.principal import Principal
 class Event(BaseModel):
     """Base of all facts: a frozen model, named in the past tense. `site_id` None is the whole installation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     type: ClassVar[str]
     version: ClassVar[int] = 1

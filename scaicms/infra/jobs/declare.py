@@ -38,7 +38,7 @@ QUEUES = MappingProxyType(
 class JobPayload(BaseModel):
     """Base of all payloads: identities and small values, never secrets, never the data itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 PayloadT = TypeVar("PayloadT", bound=JobPayload)

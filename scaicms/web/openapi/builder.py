@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import JsonSchemaMode
 
 from scaicms import __version__
+from scaicms.kit.schemas import Answer
 from scaicms.web.idempotency import MAX_KEY_CHARACTERS
 from scaicms.web.openapi.describe import describe
 from scaicms.web.openapi.plugin import PydanticPlugin
@@ -37,13 +38,13 @@ _HEADERS = {
 }
 
 
-class ErrorItem(BaseModel):
+class ErrorItem(Answer):
     pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the parameter's name.")
     code: str
     message: str
 
 
-class ErrorDetail(BaseModel):
+class ErrorDetail(Answer):
     """What was wrong, where, and under which request id the logs have it. Some errors add members."""
 
     model_config = ConfigDict(extra="allow")
@@ -54,7 +55,7 @@ class ErrorDetail(BaseModel):
     errors: list[ErrorItem] | None = None
 
 
-class Error(BaseModel):
+class Error(Answer):
     detail: ErrorDetail
 
 
