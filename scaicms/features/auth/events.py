@@ -1,8 +1,11 @@
 """Facts about sessions."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+from uuid import UUID
 
 from scaicms.infra.events import Event
+
+NOBODY = UUID(int=0)
 
 
 class LoggedIn(Event):
@@ -10,6 +13,16 @@ class LoggedIn(Event):
 
     type: ClassVar[str] = "auth.logged_in"
     method: str
+
+
+class LoginFailed(Event):
+    """Somebody gave a wrong password (`reason`: password) or a wrong code after the right one (second_factor).
+
+    Of an address that belongs to nobody the aggregate is `NOBODY`: what was typed is not kept, it may be a password.
+    """
+
+    type: ClassVar[str] = "auth.login_failed"
+    reason: Literal["password", "second_factor"]
 
 
 class SessionRevoked(Event):
@@ -55,6 +68,7 @@ class ProfileUpdated(Event):
 
 ALL = (
     LoggedIn,
+    LoginFailed,
     SessionRevoked,
     PasswordChanged,
     PasswordResetRequested,

@@ -1,11 +1,12 @@
 """Use cases of logging in."""
 
+from typing import Literal
 from uuid import UUID
 
 from scaicms.features.auth import repository, sessions
 from scaicms.features.auth.authenticator import Authenticator
 from scaicms.features.auth.errors import BadCredentialsError, BadOtpError, BadTokenError, SessionNotFoundError
-from scaicms.features.auth.events import PasswordChanged, ProfileUpdated
+from scaicms.features.auth.events import NOBODY, LoginFailed, PasswordChanged, ProfileUpdated
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import SessionRow
 from scaicms.features.auth.notices import tell
@@ -52,15 +53,24 @@ class AuthService(Service):
         user = await self._users.by_email(address)
         matches = await verify_password(user.password_hash if user is not None else None, password)
         if user is None or not matches or not user.is_active:
-            await self._limits.failed(address, ip)
+            await self._failed(address, ip, user, "password")
             raise BadCredentialsError
         try:
             entered = await self._open(user, password, otp, Origin(ip, user_agent))
         except BadOtpError:
-            await self._limits.failed(address, ip)
+            await self._failed(address, ip, user, "second_factor")
             raise
         await self._limits.succeeded(address, ip)
         return entered
+
+    async def _failed(
+        self, address: str, ip: str, user: UserRow | None, reason: Literal["password", "second_factor"]
+    ) -> None:
+        """Counted against caller and account, and written down: for nobody too, so that it takes as long."""
+        await self._limits.failed(address, ip)
+        async with db.transaction():
+            fact = LoginFailed(site_id=None, aggregate_id=NOBODY if user is None else user.id, reason=reason)
+            await record(fact, actor=ANONYMOUS)
 
     async def _open(self, user: UserRow, password: str, otp: str | None, origin: Origin) -> Entered:
         rehashed = await hash_password(password) if needs_rehash(user.password_hash) else None
@@ -132,7 +142,7 @@ class AuthService(Service):
         await self._limits.count(user.email, ip)
         await self._limits.delay(user.email, ip)
         if not await verify_password(user.password_hash, password):
-            await self._limits.failed(user.email, ip)
+            await self._failed(user.email, ip, user, "password")
             raise BadCredentialsError
         return user
 

@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 
 from scaicms.features.auth import limits as limits_module
 from scaicms.features.auth import repository
+from scaicms.features.auth.events import NOBODY
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.service import AuthService
 from scaicms.infra import db
@@ -212,3 +213,20 @@ def test_the_form_of_an_address_is_final():
 def test_what_looks_like_another_address_is_none(text):
     with pytest.raises(ValueError, match="not an e-mail address"):
         normalise_email(text)
+
+
+async def test_a_failed_login_is_in_the_audit_log_without_what_was_typed(admin, email):
+    anonymous, wrong = admin.anonymous(), f"wrong {secrets.token_hex(8)}"
+    nobody = f"{secrets.token_hex(8)}@example.com"
+    known, unknown = f"r-{secrets.token_hex(6)}", f"r-{secrets.token_hex(6)}"
+    for address, request in ((email, known), (nobody, unknown)):
+        sent = {"email": address, "password": wrong}
+        answer = await anonymous.post("/auth/login", sent, headers={"X-Request-ID": request})
+        assert answer.status == 401
+    account = (await admin.get(f"/users?q={email}")).json["items"][0]["id"]
+    log = (await admin.get("/users/audit?action=auth.login_failed")).json["items"]
+    told = {entry["request_id"]: entry for entry in log}
+    assert (told[known]["target"], told[known]["data"]) == (account, {"reason": "password"})
+    assert (told[unknown]["target"], told[unknown]["actor"]["kind"]) == (str(NOBODY), "anonymous")
+    assert wrong not in str(log)
+    assert nobody not in str(log)

@@ -122,7 +122,8 @@ async def test_recovery_codes_stand_in_once_each_also_at_the_same_moment(protect
     assert [answer for answer in answers if isinstance(answer, str)] == ["bad_otp"] * 4
     assert not isinstance(await enter(protected, protected.codes[1].upper().replace("-", " ")), str)
     await drain()
-    assert mails_to(settings, protected.email)[-1]["Subject"] == "A recovery code was used"
+    subjects = [mail["Subject"] for mail in mails_to(settings, protected.email)]
+    assert subjects.count("A recovery code was used") == 2, subjects
 
 
 async def test_codes_of_others_do_not_help(protected, admin, services, enter):
