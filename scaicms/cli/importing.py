@@ -11,8 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from scaicms.connect import create_services
-from scaicms.features.content.importing import ImportOptions, ImportService, Report
-from scaicms.features.content.reading import SourceError
+from scaicms.features.content.import_batches import ImportBatches, Report
+from scaicms.features.content.importing import ImportOptions
+from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.sites.service import SiteService
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import get_settings
@@ -70,7 +71,7 @@ async def _run(path: Path, site_key: str, options: ImportOptions, console: Conso
             console=console,
         ) as bar:
             task = bar.add_task(f"{path.name} → {site.key}/{options.type}", total=None)
-            batches = services.get(ImportService).batches(
+            batches = services.get(ImportBatches).batches(
                 SYSTEM, site, path, options, filename=path.name, checkpoint=_no_checkpoint
             )
             async for report in batches:

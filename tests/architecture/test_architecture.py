@@ -21,7 +21,7 @@ OWN_FILES = {
         "totp_routes",
     },
     "content": {
-        "access", "delivery", "drafts", "filters", "import_routes", "import_sources", "import_terms", "importing",
+        "access", "delivery", "drafts", "filters", "import_batches", "import_routes", "import_sources", "import_terms", "importing",
         "locales", "reading", "records", "refreshing", "render", "term_content", "term_filters", "term_repository",
         "term_routes", "texts", "uploads",
     },

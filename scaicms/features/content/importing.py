@@ -1,41 +1,24 @@
-"""Importing: rows of a source become items, in batches that commit together with their progress."""
+"""Asking for an import: what is refused before a row is read, and what workers are told."""
 
-import asyncio
-import hashlib
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from scaicms.features.content import access, import_sources, permissions, repository
-from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
+from scaicms.features.content import access, permissions
 from scaicms.features.content.events import ContentImportRequested
-from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.jobs import IMPORT_CONTENT, ImportPayload
-from scaicms.features.content.reading import BadRow, MappedRow, Mapping, Row, apply_mapping, open_source
-from scaicms.features.content.schemas import CreateItem
-from scaicms.features.content.service import ContentService
+from scaicms.features.content.reading.mapping import Mapping
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
-from scaicms.features.taxonomies.service import TermLinks, TermService
+from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service, Services
-from scaicms.kit import json
-from scaicms.kit.errors import AppError, FieldError, InvalidError, UnauthorizedError
+from scaicms.kit.errors import FieldError, InvalidError, UnauthorizedError
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
-
-BATCH = 25
-MAX_REPORTED = 1000
-SLUG_TRIES = 20
-
-Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,41 +31,12 @@ class ImportOptions:
     mapping: dict[str, Any] | None = None
 
 
-@dataclass(slots=True)
-class Report:
-    """How an import stands. `problems` names every row that did not go in, or went in with a warning."""
-
-    total: int = 0
-    done: int = 0
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    problems_left_out: int = 0
-    unmapped: dict[str, int] = field(default_factory=dict)
-    terms_made: int = 0
-    ignored_files: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    def problem(self, level: str, source: str, line: int, code: str, message: str) -> None:
-        if len(self.problems) >= MAX_REPORTED:
-            self.problems_left_out += 1
-            return
-        found = {"level": level, "source": source, "line": line, "code": code, "message": message}
-        self.problems.append(found)
-
-
 class ImportService(Service):
-    """Imports into one content type, idempotently: what did not change since the last run stays as it is."""
+    """What may be imported, and the promise to do it; `ImportBatches` does it."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._content = services.get(ContentService)
         self._types = services.get(ContentTypeService)
-        self._terms = services.get(TermService)
         self._links = services.get(TermLinks)
 
     async def check(self, principal: Principal, site: Site, options: ImportOptions) -> CompiledType:
@@ -92,10 +46,10 @@ class ImportService(Service):
             principal.require(permission.code, site.id)
             access.require_type(principal, permission, site.id, options.type)
         content_type = await self._types.compiled(site.id, options.type)
-        mapping = _mapping(content_type, options)
+        mapping = mapping_of(content_type, options)
         if mapping is not None:
             keys = await self._links.keys(site) if mapping.taxonomies else ()
-            if unknown := mapping.unknown_targets(_keys(content_type), keys):
+            if unknown := mapping.unknown_targets(keys_of(content_type), keys):
                 message = f"The mapping names what {content_type.key} and its site do not have: {', '.join(unknown)}."
                 raise InvalidError(message)
         return content_type
@@ -131,50 +85,13 @@ class ImportService(Service):
             await record(fact, actor=principal)
             return job_id
 
-    async def batches(
-        self,
-        principal: Principal,
-        site: Site,
-        path: Path,
-        options: ImportOptions,
-        *,
-        filename: str,
-        checkpoint: Checkpoint,
-        resume: dict[str, Any] | None = None,
-    ) -> AsyncIterator[Report]:
-        """Read `path` and store its rows; gives the report after each batch.
 
-        `checkpoint` runs in each batch's transaction, with the report that `resume` takes to go on from there.
+def mapping_of(content_type: CompiledType, options: ImportOptions) -> Mapping | None:
+    """The mapping that holds: the one given, else the type's own.
 
-        Raises:
-            SourceError: the source as a whole cannot be read.
-        """
-        content_type = await self.check(principal, site, options)
-        terms = ImportedTerms(self._terms, principal, site, dry_run=options.dry_run)
-        importer = _Importer(self._content, terms, principal, site, content_type, options)
-        source = open_source(path, name=filename)
-        report = Report(**resume) if resume else Report(total=await asyncio.to_thread(source.count))
-        rows = iter(source)
-        await asyncio.to_thread(_skip, rows, report.done)
-        while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
-            before = terms.made
-            await importer.prepare(batch)
-            report.terms_made += terms.made - before
-            async with db.transaction():
-                await self._links.hold(site)
-                for row in batch:
-                    await importer.take(row, report)
-                report.ignored_files = len(source.ignored)
-                await checkpoint(report.as_dict())
-            yield report
-
-
-def _skip(rows: Iterator[Row | BadRow], number: int) -> None:
-    for _ in islice(rows, number):
-        pass
-
-
-def _mapping(content_type: CompiledType, options: ImportOptions) -> Mapping | None:
+    Raises:
+        InvalidError: it is not a mapping.
+    """
     settings = content_type.settings.get("import")
     raw = options.mapping if options.mapping is not None else (settings or {}).get("mapping")
     if raw is None:
@@ -186,126 +103,6 @@ def _mapping(content_type: CompiledType, options: ImportOptions) -> Mapping | No
         raise InvalidError("The mapping is not valid.", errors=wrong) from None
 
 
-def _keys(content_type: CompiledType) -> list[tuple[str, str]]:
+def keys_of(content_type: CompiledType) -> list[tuple[str, str]]:
+    """Key and type of each field, as mappings want them."""
     return [(f.key, f.type) for f in content_type.fields.values()]
-
-
-class _UndoError(Exception):
-    """Leaves a dry run's savepoint."""
-
-
-class _Importer:
-    """One import's constants, and what happens to a single row."""
-
-    def __init__(
-        self,
-        content: ContentService,
-        terms: ImportedTerms,
-        principal: Principal,
-        site: Site,
-        content_type: CompiledType,
-        options: ImportOptions,
-    ) -> None:
-        self._content = content
-        self._terms = terms
-        self._principal = principal
-        self._site = site
-        self._type = content_type
-        self._options = options
-        self._mapping = _mapping(content_type, options)
-        # The same file under another mapping is another input.
-        raw = self._mapping.model_dump(mode="json", by_alias=True) if self._mapping else None
-        self._salt = json.dumps({"mapping": raw, "version": content_type.version, "publish": options.publish})
-
-    async def prepare(self, rows: Iterable[Row | BadRow]) -> None:
-        """Have the terms at hand that new and changed rows name."""
-        if self._mapping is None or not self._mapping.taxonomies:
-            return
-        changed = [row for row in rows if isinstance(row, Row) and not await self._is_unchanged(row)]
-        mapped = [apply_mapping(row, _keys(self._type), self._mapping) for row in changed]
-        await self._terms.prepare([Named(row.terms, row.locale) for row in mapped])
-
-    def _digest(self, row: Row) -> str:
-        return hashlib.sha256(row.digest.encode() + self._salt).hexdigest()
-
-    async def _is_unchanged(self, row: Row) -> bool:
-        known = await import_sources.find(self._site.id, self._type.id, row.key)
-        return known is not None and known.digest == self._digest(row)
-
-    async def take(self, row: Row | BadRow, report: Report) -> None:
-        """Store one row, or say why not. Never raises for what is the row's own fault."""
-        report.done += 1
-        if isinstance(row, BadRow):
-            report.failed += 1
-            report.problem("error", row.source, row.line, row.code, row.message)
-            return
-        try:
-            outcome = await self._store_apart(row, report)
-        except AppError as error:
-            report.failed += 1
-            where = "; ".join(f"{e.pointer}: {e.message}" for e in error.errors)
-            message = f"{error.message} {where}".strip()
-            report.problem("error", row.source, row.line, error.code, message)
-            return
-        setattr(report, outcome, getattr(report, outcome) + 1)
-
-    async def _store_apart(self, row: Row, report: Report) -> str:
-        """In a savepoint of its own, so that a bad row leaves nothing behind; a dry run leaves nothing at all."""
-        outcome = ""
-        try:
-            async with db.transaction():
-                outcome = await self._store(row, report)
-                if self._options.dry_run:
-                    raise _UndoError
-        except _UndoError:
-            pass
-        return outcome
-
-    async def _store(self, row: Row, report: Report) -> str:
-        digest = self._digest(row)
-        known = await import_sources.find(self._site.id, self._type.id, row.key)
-        if known is not None and known.digest == digest:
-            return "unchanged"
-        mapped = apply_mapping(row, _keys(self._type), self._mapping)
-        report.unmapped = dict(Counter(report.unmapped) + Counter(mapped.unmapped))
-        for warning in mapped.warnings:
-            report.problem("warning", row.source, row.line, "warning", warning)
-        item_id = known.item_id if known is not None else None
-        outcome, item_id = await self._write(row, mapped, item_id)
-        await import_sources.put(self._site.id, self._type.id, row.key, digest, item_id)
-        return outcome
-
-    async def _write(self, row: Row, mapped: MappedRow, item_id: UUID | None) -> tuple[str, UUID]:
-        given, locale = self._terms.given(mapped.terms), mapped.locale
-        if item_id is not None:
-            try:
-                await self._content.save(
-                    self._principal, self._site, item_id, mapped.data, taxonomies=given, locale=locale, merge=False
-                )
-            except ItemNotFoundError:
-                pass  # deleted since: it is imported anew
-            else:
-                if self._options.publish:
-                    await self._content.publish(self._principal, self._site, item_id, locale=locale)
-                return "updated", item_id
-        new = CreateItem(
-            type=self._type.key,
-            slug=await self._free_slug(row, mapped.slug),
-            locale=locale,
-            data=mapped.data,
-            taxonomies=given,
-            publish=self._options.publish,
-        )
-        written = await self._content.create(self._principal, self._site, new)
-        return "created", written.item.id
-
-    async def _free_slug(self, row: Row, slug: str) -> str | None:
-        """The row's slug, or the first of its alternatives that is free; None lets the title decide."""
-        if not slug:
-            return None
-        candidates = [slug, *islice(row.slug_alternatives(), SLUG_TRIES)]
-        taken = await repository.taken_slugs(self._site.id, self._type.id, candidates)
-        free = next((candidate for candidate in candidates if candidate not in taken), None)
-        if free is None:
-            raise SlugTakenError(f"{slug} and its alternatives are taken.")
-        return free

@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
-from scaicms.features.content.importing import ImportOptions, ImportService, Report
+from scaicms.features.content.import_batches import ImportBatches, Report
+from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.jobs import IMPORT_CONTENT, REFRESH_TERMS, ImportPayload, RefreshTermsPayload
-from scaicms.features.content.reading import SourceError
+from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
@@ -30,7 +31,7 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
         path = Path(folder) / "upload"
         await job.services.resources.storage.download(payload.upload, path)
         try:
-            batches = job.services.get(ImportService).batches(
+            batches = job.services.get(ImportBatches).batches(
                 principal,
                 site,
                 path,

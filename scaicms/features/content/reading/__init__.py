@@ -1,37 +1,9 @@
 """Reading what is imported: an upload becomes rows, and a mapping lays each over a content type.
 
-Pure and synchronous: run it in a thread from the event loop. Nothing here knows the database.
+Pure and synchronous: run it in a thread from the event loop. Nothing here knows the database. The web tier needs the
+forms of mappings alone: import the modules, this package has no door that opens all of them.
 
-    for row in open_source(path):
-        if isinstance(row, BadRow): ...
-        else: mapped = apply_mapping(row, fields, mapping)
+    for row in sources.open_source(path):
+        if isinstance(row, rows.BadRow): ...
+        else: mapped = mapping.apply_mapping(row, fields, mapping)
 """
-
-from .mapping import MappedRow, Mapping, apply_mapping
-from .rows import (
-    BadRow,
-    BrokenSourceError,
-    LimitExceededError,
-    ReadLimits,
-    Row,
-    SourceError,
-    UnknownFormatError,
-)
-from .sources import Kind, Source, count, open_source
-
-__all__ = [
-    "BadRow",
-    "BrokenSourceError",
-    "Kind",
-    "LimitExceededError",
-    "MappedRow",
-    "Mapping",
-    "ReadLimits",
-    "Row",
-    "Source",
-    "SourceError",
-    "UnknownFormatError",
-    "apply_mapping",
-    "count",
-    "open_source",
-]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from trees import write_folder
 
-from scaicms.features.content.reading import BadRow, ReadLimits, Row, open_source
+from scaicms.features.content.reading.rows import BadRow, ReadLimits, Row
+from scaicms.features.content.reading.sources import open_source
 
 
 def read(tmp_path: Path, content: str | bytes, limits: ReadLimits | None = None) -> Row | BadRow:

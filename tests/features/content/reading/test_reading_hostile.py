@@ -16,15 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import write_folder, write_tar, write_tar_members, write_zip
 
-from scaicms.features.content.reading import (
-    BadRow,
-    LimitExceededError,
-    ReadLimits,
-    Row,
-    SourceError,
-    count,
-    open_source,
-)
+from scaicms.features.content.reading.rows import BadRow, LimitExceededError, ReadLimits, Row, SourceError
+from scaicms.features.content.reading.sources import count, open_source
 
 GOOD = {"site/good.md": b"Good.", "site/other.md": b"Good too."}
 

@@ -10,7 +10,9 @@ import pytest
 from pydantic import ValidationError
 from trees import write_folder
 
-from scaicms.features.content.reading import MappedRow, Mapping, Row, apply_mapping, open_source
+from scaicms.features.content.reading.mapping import MappedRow, Mapping, apply_mapping
+from scaicms.features.content.reading.rows import Row
+from scaicms.features.content.reading.sources import open_source
 
 FIELDS = [("title", "string"), ("summary", "text"), ("body", "markdown"), ("published", "date")]
 HEAD = 'title = "T"\npath = "2016/09/29/Name"\n[extra]\nteam = "Core"\nurl = "u"\n'

@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import write_folder
 
-from scaicms.features.content.reading import (
-    BadRow,
-    BrokenSourceError,
-    LimitExceededError,
-    ReadLimits,
-    Row,
-    count,
-    open_source,
-)
+from scaicms.features.content.reading.rows import BadRow, BrokenSourceError, LimitExceededError, ReadLimits, Row
+from scaicms.features.content.reading.sources import count, open_source
 
 
 def read(tmp_path: Path, name: str, content: bytes, limits: ReadLimits | None = None) -> list[Row | BadRow]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import write_folder
 
-from scaicms.features.content.reading import Row, open_source
+from scaicms.features.content.reading.rows import Row
+from scaicms.features.content.reading.sources import open_source
 from scaicms.kit.slugs import MAX_LENGTH, numbered, slugify
 
 

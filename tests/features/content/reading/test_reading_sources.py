@@ -11,18 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import write_folder, write_tar, write_zip
 
-from scaicms.features.content.reading import (
+from scaicms.features.content.reading.rows import (
     BadRow,
     BrokenSourceError,
-    Kind,
     LimitExceededError,
     ReadLimits,
     Row,
     SourceError,
     UnknownFormatError,
-    count,
-    open_source,
 )
+from scaicms.features.content.reading.sources import Kind, count, open_source
 
 POSTS = {
     "b.md": b'+++\ntitle = "B"\n+++\nText of b.\n',
