@@ -20,5 +20,9 @@ class Site:
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
     def chain(self, locale: str) -> tuple[str, ...]:
-        """Where a text is looked for: in the locale, in those it falls back to, at last in the site's default."""
-        return tuple(dict.fromkeys((locale, *self.fallbacks.get(locale, ()), self.default_locale)))
+        """Where a text is looked for: in the locale, in those it falls back to, nearest first, then in those that these
+        fall back to, each once however they refer to each other; at last in the site's default."""
+        found = [locale]
+        for near in found:
+            found += [code for code in dict.fromkeys(self.fallbacks.get(near, ())) if code not in found]
+        return tuple(dict.fromkeys((*found, self.default_locale)))

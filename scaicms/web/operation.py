@@ -53,6 +53,8 @@ class Operation:
     response: type[BaseModel] | None = None
     response_example: Any = None
     status: int = 200
+    creates: bool = False
+    """A PUT that answers 201 where there was nothing before."""
     media_type: str = "application/json"
     errors: Sequence[int] = ()
     repeatable: bool = True

@@ -22,6 +22,7 @@ BUILT_IN = ("administrator", "editor", "author", "viewer")
 # Parameters of operations at a site → the name of a sample of the other site (or None: not a thing of a site).
 SAMPLES = {
     ("/content/", "id"): "item",
+    ("/content/", "locale"): "locale",
     ("/content/by-slug/", "type"): "type",
     ("/content/by-slug/", "slug"): "slug",
     ("/content-types/", "key"): "type",
@@ -209,6 +210,7 @@ async def samples(admin, sites, drain):
         "plan": plan.json["plan_id"],
         "taxonomy": taxonomy,
         "term": term,
+        "locale": "en",
     }
 
 

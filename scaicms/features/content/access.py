@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
-from scaicms.features.content.permissions import CREATE, READ, READ_DRAFTS
+from scaicms.features.content.permissions import CREATE, READ, READ_DRAFTS, UPDATE
 from scaicms.features.content.records import Item, Target
 from scaicms.features.content_types.errors import unknown_type
 from scaicms.kit.errors import FieldError
@@ -64,15 +64,14 @@ def require_draft(principal: Principal, item: Item) -> Item:
     seen = draft_view(principal, item)
     if seen is None:
         raise ItemNotFoundError
-    return item if seen.fields is None else replace(item, data=seen.project(item.data))
+    return replace(item, data=seen.project(item.data), locales=seen_locales(principal, item))
 
 
 def as_written(principal: Principal, item: Item, given: Iterable[str] = ()) -> Item:
     """The item in the answer to a write: what the caller may read, and what they sent themselves."""
     seen = draft_view(principal, item) or NOTHING
-    if seen.fields is None:
-        return item
-    return replace(item, data=View(seen.fields.union(given)).project(item.data))
+    shown = seen if seen.fields is None else View(seen.fields.union(given))
+    return replace(item, data=shown.project(item.data), locales=seen_locales(principal, item))
 
 
 def require_item(principal: Principal, permission: Permission, item: Item) -> View:
@@ -81,7 +80,7 @@ def require_item(principal: Principal, permission: Permission, item: Item) -> Vi
     within = view(scope, item.content_type.key, item.locale, item.created_by)
     if within is not None:
         return within
-    if _is_seen(principal, item):
+    if is_seen(principal, item):
         raise principal.refusal(permission.code, f"Your {permission.code} does not reach this item.")
     raise ItemNotFoundError
 
@@ -92,7 +91,8 @@ def require_everywhere(principal: Principal, permission: Permission, item: Item,
         require_item(principal, permission, replace(item, locale=locale))
 
 
-def _is_seen(principal: Principal, item: Item) -> bool:
+def is_seen(principal: Principal, item: Item) -> bool:
+    """Whether the caller may read anything of the item in its locale: the draft, or what is published."""
     if draft_view(principal, item) is not None:
         return True
     if item.published_version is None or not principal.may(READ.code, item.site_id):
@@ -133,6 +133,28 @@ def require_fields(writable: View, keys: Iterable[str]) -> None:
         raise FieldForbiddenError(
             errors=[FieldError(f"/data/{key}", "field_forbidden", "You may not write this field.") for key in wrong]
         )
+
+
+def require_shared(principal: Principal, item: Item, keys: Iterable[str]) -> None:
+    """Refuse to write fields that all locales of an item share, where any of these is out of reach."""
+    scope = principal.scope(UPDATE.code, item.site_id)
+    for locale in item.other_locales if scope is not None else ():
+        require_fields(view(scope, item.content_type.key, locale, item.created_by) or NOTHING, keys)
+
+
+def seen_locales(principal: Principal, item: Item) -> tuple[str, ...]:
+    """The locales of an item in which the caller reads its draft."""
+    if not principal.may(READ_DRAFTS.code, item.site_id):
+        return ()
+    scope = principal.scope(READ_DRAFTS.code, item.site_id)
+    return within_locales(scope, item.content_type.key, item.locales, item.created_by)
+
+
+def within_locales(
+    scope: Scope | None, type_key: str, locales: Iterable[str], created_by: UUID | None
+) -> tuple[str, ...]:
+    """Those of an item's locales that are within reach."""
+    return tuple(one for one in locales if view(scope, type_key, one, created_by) is not None)
 
 
 def kept_fields(data: Mapping[str, Any], writable: View, seen: View | None) -> dict[str, Any]:

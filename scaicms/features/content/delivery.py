@@ -1,15 +1,18 @@
 """The read path: published documents as bytes, one query an answer, nothing parsed and nothing built."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from scaicms.features.content import access, permissions, render, repository, term_filters
+from scaicms.features.content.chains import Chain
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
-from scaicms.features.content.locales import known_locale
+from scaicms.features.content.locales import known_locale, locales_asked
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.service import ItemTerm, TermLinks
@@ -21,15 +24,22 @@ from scaicms.kit.sites import Site
 
 _BY_ID = "SELECT body, etag FROM documents WHERE item_id = $1 AND locale = $2 AND site_id = $3"
 _BY_IDS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
+_BY_ID_IN = """SELECT body, etag FROM documents WHERE item_id = $1 AND locale = ANY($2) AND site_id = $3
+    ORDER BY array_position($2::text[], locale::text)"""
 _BY_SLUG = "SELECT body, etag FROM documents WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
+# The item may have had another slug when it was published in another locale: it is the same item.
+_BY_SLUG_IN = """SELECT d.body, d.etag FROM documents d
+    WHERE d.locale = ANY($3) AND d.item_id = ANY(ARRAY(
+        SELECT s.item_id FROM documents s
+        WHERE s.site_id = $1 AND s.type_id = $2 AND s.locale = ANY($3) AND s.slug = $4))
+    ORDER BY array_position($3::text[], d.locale::text)"""
 
 _DRAFTS = """(
     SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version,
-           e.published_version, e.updated_at, e.updated_by, p.published_at
+           e.published_version, e.updated_at, e.updated_by, p.published_at,
+           ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
     FROM items i JOIN entries e ON e.item_id = i.id LEFT JOIN documents p ON p.item_id = i.id AND p.locale = e.locale
     WHERE i.deleted_at IS NULL)"""
-
-_OWNED = "EXISTS (SELECT 1 FROM items own WHERE own.id = d.item_id AND own.created_by = {owner})"
 
 SELECTABLE = frozenset(
     [
@@ -48,6 +58,7 @@ SELECTABLE = frozenset(
         "published_at",
         "publish_at",
         "unpublish_at",
+        "fallback_fields",
         "data",
     ]
 )
@@ -70,23 +81,36 @@ class DeliveryService(Service):
         self._terms = services.get(TermLinks)
         self._reads = services.resources.reads
 
-    async def by_id(self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None) -> Document:
-        """The published document of an item."""
+    async def by_id(
+        self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None
+    ) -> Document:
+        """The published document of an item, in the first of these locales that has one."""
         principal.require(permissions.READ.code, site.id)
-        row = await self._reads.fetchrow(_BY_ID, item_id, known_locale(site, locale), site.id)
-        return _seen(principal.scope(permissions.READ.code, site.id), row)
+        chain = locales_asked(site, locale, fallback)
+        scope = principal.scope(permissions.READ.code, site.id)
+        if len(chain) == 1:
+            return _seen(scope, await self._reads.fetchrow(_BY_ID, item_id, chain[0], site.id))
+        return _first_seen(scope, await self._reads.fetch(_BY_ID_IN, item_id, chain, site.id))
 
     async def by_slug(
-        self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
+        self,
+        principal: Principal,
+        site: Site,
+        type_key: str,
+        slug: str,
+        locale: str | None = None,
+        fallback: str | None = None,
     ) -> Document:
-        """The published document with this slug."""
+        """The same of the item that has this slug in one of these locales."""
         principal.require(permissions.READ.code, site.id)
         scope = principal.scope(permissions.READ.code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, type_key)
         content_type = await self._types.compiled(site.id, type_key)
-        row = await self._reads.fetchrow(_BY_SLUG, site.id, content_type.id, known_locale(site, locale), slug)
-        return _seen(scope, row)
+        chain = locales_asked(site, locale, fallback)
+        if len(chain) == 1:
+            return _seen(scope, await self._reads.fetchrow(_BY_SLUG, site.id, content_type.id, chain[0], slug))
+        return _first_seen(scope, await self._reads.fetch(_BY_SLUG_IN, site.id, content_type.id, chain, slug))
 
     async def by_ids(
         self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
@@ -112,13 +136,12 @@ class DeliveryService(Service):
         if scope is not None:
             access.require_known_type(principal, site.id, query.type)
         content_type = await self._types.compiled(site.id, query.type)
-        reach = scope.at(query.type, known_locale(site, query.locale)) if scope is not None else None
-        visible = Visible(drafts, reach.all_rows if reach is not None else None)
+        chain = Chain.of(scope, query.type, locales_asked(site, query.locale, query.fallback))
+        visible = Visible(drafts, chain.fields)
         wanted = _wanted(query.fields, content_type, visible)
-        if scope is not None and reach is None:
+        if not chain.locales:
             return _join((), 0 if query.count == "exact" else None, query)
-        owner = scope.owner_id if scope is not None and reach is not None and not reach.others else None
-        rows, total = await self._select(site, content_type, query, filters, visible, owner)
+        rows, total = await self._select(site, content_type, query, filters, visible, chain)
         locale = known_locale(site, query.locale)
         terms = await self._terms.of_items(site, [row["id"] for row in rows], locale) if drafts else {}
         seen = (_body(row, content_type, scope, terms, drafts=drafts) for row in rows)
@@ -146,17 +169,15 @@ class DeliveryService(Service):
         query: ListItems,
         filters: Sequence[tuple[str, str]],
         visible: Visible,
-        owner: UUID | None,
+        chain: Chain,
     ) -> tuple[list[asyncpg.Record], int | None]:
         drafts = visible.private
-        fixed = [site.id, known_locale(site, query.locale)]
+        fixed = [site.id]
         bound = Bound(len(fixed))
         # The type in words: indexes of its fields are partial, and a plan for any argument could not use them.
-        conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'", "d.locale = $2"]
+        conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'", *chain.conditions(bound, drafts=drafts)]
         if query.status == "draft":
             conditions.append("d.published_version IS DISTINCT FROM d.version")
-        if owner is not None:
-            conditions.append(_OWNED.format(owner=bound.bind(owner)))
         about_terms, others = term_filters.split(filters)
         conditions += compile_filters(others, content_type, bound, visible)
         conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
@@ -188,6 +209,14 @@ def _seen(scope: Scope | None, row: asyncpg.Record | None) -> Document:
     return Document(body, row[1] if body is row[0] else render.etag_of(row[1], body))
 
 
+def _first_seen(scope: Scope | None, rows: Sequence[asyncpg.Record]) -> Document:
+    """The first of these rows of which the caller may read anything, or not found."""
+    for row in rows:
+        with suppress(ItemNotFoundError):
+            return _seen(scope, row)
+    raise ItemNotFoundError
+
+
 def within(scope: Scope, body: bytes) -> bytes | None:
     """A document cut to what the scope shows; the same bytes where that is all of it, None where it is nothing."""
     document = json.loads(body)
@@ -195,9 +224,19 @@ def within(scope: Scope, body: bytes) -> bytes | None:
     seen = access.view(scope, document["type"], document["locale"], created_by)
     if seen is None:
         return None
-    if seen.fields is None:
+    locales = access.within_locales(scope, document["type"], document["locales"], created_by)
+    if seen.fields is None and len(locales) == len(document["locales"]):
         return body
-    return json.dumps({**document, "data": seen.project(document["data"])})
+    return json.dumps(
+        {**document, "data": seen.project(document["data"]), "locales": locales, **_taken(document, seen)}
+    )
+
+
+def _taken(document: Mapping[str, Any], seen: access.View) -> dict[str, Any]:
+    """Of what the document has taken from other locales, that which the caller sees."""
+    if "fallback_fields" not in document:
+        return {}
+    return {"fallback_fields": seen.project(document["fallback_fields"])}
 
 
 def _body(
@@ -214,7 +253,8 @@ def _body(
         return body if scope is None else within(scope, body)
     item = replace(repository.to_item(row, content_type), terms=terms.get(row["id"], ()))
     seen = access.view(scope, content_type.key, item.locale, item.created_by) or access.NOTHING
-    return json.dumps(render.draft(item if seen.fields is None else replace(item, data=seen.project(item.data))))
+    locales = access.within_locales(scope, content_type.key, item.locales, item.created_by)
+    return json.dumps(render.draft(replace(item, data=seen.project(item.data), locales=locales)))
 
 
 def _join(bodies: Sequence[bytes], total: int | None, query: ListItems) -> bytes:
@@ -242,7 +282,7 @@ def _wanted(fields: str | None, content_type: CompiledType, visible: Visible) ->
 
 
 def _project(document: dict[str, object], wanted: Sequence[str]) -> dict[str, object]:
-    chosen = {name: document[name] for name in wanted if "." not in name}
+    chosen = {name: document.get(name) for name in wanted if "." not in name}
     keys = [name.partition(".")[2] for name in wanted if "." in name]
     data = document["data"]
     if keys and "data" not in chosen and isinstance(data, dict):

@@ -51,12 +51,14 @@ async def check_relations(
 
 
 async def check_unique(item: Item) -> None:
-    """Refuse values that another item of the type has in a unique field, also under concurrency."""
+    """Refuse values that another item of the type has in a unique field, also under concurrency: in the same locale
+    where each has its own, else in any."""
     for key in item.content_type.unique_keys:
         if key not in item.data:
             continue
-        await repository.lock_name("unique", item.content_type.id, item.locale, key, item.data[key])
-        if await repository.value_taken(item, key):
+        locale = item.locale if key in item.content_type.localized_keys else None
+        await repository.lock_name("unique", item.content_type.id, locale or "*", key, item.data[key])
+        if await repository.value_taken(item, key, locale):
             wrong = FieldError(f"/data/{key}", "not_unique", "Another item has this value.")
             raise NotUniqueError(errors=[wrong])
 

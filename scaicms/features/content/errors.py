@@ -25,3 +25,7 @@ class NotPublishedError(ConflictError):
 
 class FieldForbiddenError(ForbiddenError):
     code, message = "field_forbidden", "Your rights do not reach these fields."
+
+
+class LastLocaleError(ConflictError):
+    code, message = "last_locale", "This is the only locale of the item; delete the item instead."

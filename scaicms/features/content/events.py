@@ -32,12 +32,24 @@ class ContentImportRequested(Event):
     dry_run: bool
 
 
+class TranslationAdded(ContentEvent):
+    """The item has a draft in one more locale."""
+
+    type: ClassVar[str] = "content.translation_added"
+
+
+class TranslationRemoved(ContentEvent):
+    """The item's draft in the locale is gone, and what was published of it."""
+
+    type: ClassVar[str] = "content.translation_removed"
+
+
 class ContentPublished(ContentEvent):
     type: ClassVar[str] = "content.published"
 
 
 class ContentRefreshed(ContentEvent):
-    """The published document was rendered anew, since a term that it shows has changed."""
+    """The published document was rendered anew, since a term that it shows has changed, or another locale."""
 
     type: ClassVar[str] = "content.refreshed"
 
@@ -53,6 +65,8 @@ class ContentDeleted(ContentEvent):
 ALL = (
     ContentCreated,
     ContentUpdated,
+    TranslationAdded,
+    TranslationRemoved,
     ContentImportRequested,
     ContentPublished,
     ContentRefreshed,

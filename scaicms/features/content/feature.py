@@ -14,6 +14,7 @@ TYPED_ROWS = (
         belongs="r.item_id IN (SELECT id FROM items WHERE type_id = $1)",
         private=True,
         references="content_references",
+        keyed=("stamps", "published_stamps"),
     ),
     TypedRows(
         name="document",
@@ -33,6 +34,7 @@ FEATURE = Feature(
         "scaicms.features.content.import_routes:routes",
         "scaicms.features.content.routes:routes",
         "scaicms.features.content.term_routes:routes",
+        "scaicms.features.content.translation_routes:routes",
     ),
     events=events.ALL,
     subscribers=SUBSCRIBERS,

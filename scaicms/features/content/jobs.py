@@ -36,3 +36,12 @@ REFRESH_TERMS = Job(
     atomic=False,
     upgrades={1: lambda raw: {"term_id": raw["term_id"]}},
 )
+
+
+class RefreshLocalesPayload(JobPayload):
+    """The item of which a locale was published or taken out of delivery."""
+
+    item_id: UUID
+
+
+REFRESH_LOCALES = Job("content.refresh_locales", "default", RefreshLocalesPayload)

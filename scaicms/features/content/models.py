@@ -6,7 +6,10 @@ from tortoise.models import Model
 
 
 class ItemRow(Model):
-    """Identity of one item of one site. `deleted_at` set: it lies in the trash."""
+    """Identity of one item of one site. `deleted_at` set: it lies in the trash.
+
+    `first_version` is where the versions of a new locale begin: after those of a removed one, whose ETags must not fit.
+    """
 
     id = fields.UUIDField(primary_key=True)
     site_id = fields.UUIDField()
@@ -15,6 +18,7 @@ class ItemRow(Model):
     created_at = fields.DatetimeField()
     created_by = fields.UUIDField(null=True)
     deleted_at = fields.DatetimeField(null=True)
+    first_version = fields.IntField(default=1)
 
     class Meta:
         table = "items"
@@ -22,7 +26,11 @@ class ItemRow(Model):
 
 
 class EntryRow(Model):
-    """An item in one locale: its draft. `version` counts saves; `published_version` is the one in `documents`."""
+    """An item in one locale: its draft. `version` counts saves; `published_version` is the one in `documents`.
+
+    `stamps` says of fields that are this locale's own when they were written, in steps that all locales of the item
+    count together; `published_stamps` are those of what is published.
+    """
 
     id = fields.UUIDField(primary_key=True)
     item_id = fields.UUIDField()
@@ -32,6 +40,8 @@ class EntryRow(Model):
     published_version = fields.IntField(null=True)
     updated_at = fields.DatetimeField()
     updated_by = fields.UUIDField(null=True)
+    stamps: object = fields.JSONField(default=dict)
+    published_stamps: object = fields.JSONField(default=dict)
 
     class Meta:
         table = "entries"

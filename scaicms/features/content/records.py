@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from scaicms.features.content.events import ContentEvent
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import ItemTerm
 
@@ -28,6 +29,23 @@ class Item:
     updated_by: UUID | None
     published_at: datetime | None
     terms: tuple[ItemTerm, ...] = ()
+    locales: tuple[str, ...] = ()
+    """Those in which there is an entry; what the caller may not read is left out where an item is shown."""
+
+    @property
+    def other_locales(self) -> list[str]:
+        return [locale for locale in self.locales if locale != self.locale]
+
+    def fact(self, kind: type[ContentEvent]) -> ContentEvent:
+        """What has happened to the item in its locale."""
+        return kind(
+            site_id=self.site_id,
+            aggregate_id=self.id,
+            content_type=self.content_type.key,
+            slug=self.slug,
+            locale=self.locale,
+            item_version=self.version,
+        )
 
     @property
     def status(self) -> str:

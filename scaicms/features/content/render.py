@@ -1,8 +1,10 @@
 """The JSON of an item: the draft for editors; the document for readers, with HTML and without private fields."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from asyncpg import Record
 
 from scaicms.features.content.records import Item
 from scaicms.features.taxonomies.service import ItemTerm
@@ -15,10 +17,18 @@ def draft(item: Item) -> dict[str, Any]:
     return _shape(item, item.data, status=item.status, published_at=item.published_at)
 
 
-def document(item: Item, published_at: datetime) -> tuple[bytes, str]:
-    """The complete JSON that delivery will return, and its ETag."""
-    data = item.content_type.published(item.data)
-    body = json.dumps(_shape(item, data, status="published", published_at=published_at))
+def document(
+    item: Item,
+    data: Mapping[str, Any],
+    published_at: datetime,
+    *,
+    locales: Sequence[str] = (),
+    fallback_fields: Mapping[str, str] | None = None,
+) -> tuple[bytes, str]:
+    """The complete JSON that delivery will return, and its ETag. `locales` are those in which the item is published,
+    where there are others than its own."""
+    shape = _shape(item, item.content_type.published(data), status="published", published_at=published_at)
+    body = json.dumps(_located(shape, locales or [item.locale], fallback_fields))
     return body, versioned_etag(item.version, body)
 
 
@@ -42,6 +52,26 @@ def with_terms(body: bytes, version: int, terms: Iterable[ItemTerm]) -> tuple[by
     return None if after == body else (after, versioned_etag(version, after))
 
 
+def with_locales(
+    row: Record, data: dict[str, Any], locales: Sequence[str], fallback_fields: Mapping[str, str]
+) -> tuple[bytes, str] | None:
+    """A document (`body`, `version`) with what it shows of the item's other locales made anew; None where that is what
+    it shows."""
+    shape = {**json.loads(row["body"]), "data": data}
+    after = json.dumps(_located(shape, locales, fallback_fields))
+    return None if after == row["body"] else (after, versioned_etag(row["version"], after))
+
+
+def _located(
+    shape: dict[str, Any], locales: Sequence[str], fallback_fields: Mapping[str, str] | None
+) -> dict[str, Any]:
+    shape["locales"] = list(locales)
+    shape.pop("fallback_fields", None)
+    if fallback_fields:
+        shape["fallback_fields"] = dict(fallback_fields)
+    return shape
+
+
 def public_data(item: Item) -> dict[str, Any]:
     """`data` without private fields."""
     return item.content_type.public(item.data)
@@ -53,7 +83,7 @@ def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datet
         "type": item.content_type.key,
         "slug": item.slug,
         "locale": item.locale,
-        "locales": [item.locale],
+        "locales": list(item.locales) or [item.locale],
         "status": status,
         "version": item.version,
         "data": data,

@@ -16,7 +16,8 @@ from scaicms.kit.ids import new_id
 
 _ITEM = """
 SELECT i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version, e.published_version,
-       e.updated_at, e.updated_by, d.published_at
+       e.updated_at, e.updated_by, d.published_at,
+       ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
 FROM items i
 JOIN entries e ON e.item_id = i.id
 LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
@@ -38,6 +39,7 @@ def to_item(row: Record, content_type: CompiledType) -> Item:
         updated_at=row["updated_at"],
         updated_by=row["updated_by"],
         published_at=row["published_at"],
+        locales=tuple(row["locales"]),
     )
 
 
@@ -63,12 +65,13 @@ async def type_key(site_id: UUID, type_id: UUID) -> str:
 
 
 async def hold_type_of(site_id: UUID, item_id: UUID) -> Record | None:
-    """Key and version of an item's type, which nobody changes until this transaction ends. To be called before any lock
-    on the item: changes of types take theirs in this order too."""
+    """Key and version of an item's type, which nobody changes until this transaction ends; nor the item, in any locale.
+    To be called before any other lock on the item: changes of types take theirs in this order too. What later
+    statements read of the item is what there is after the wait."""
     return await db.fetchrow(
         """SELECT h.type_key AS key, h.type_version AS version
            FROM items i CROSS JOIN LATERAL hold_content_type(i.type_id) h
-           WHERE i.id = $1 AND i.site_id = $2 AND i.deleted_at IS NULL""",
+           WHERE i.id = $1 AND i.site_id = $2 AND i.deleted_at IS NULL FOR UPDATE OF i""",
         item_id,
         site_id,
     )
@@ -123,7 +126,8 @@ async def touch_other_locales(item: Item) -> None:
 
 async def put_document(item: Item, body: bytes, etag: str, data: dict[str, Any], published_at: datetime) -> None:
     await db.execute(
-        """WITH entry AS (UPDATE entries SET published_version = $6 WHERE item_id = $1 AND locale = $2)
+        """WITH entry AS (UPDATE entries SET published_version = $6, published_stamps = stamps
+                          WHERE item_id = $1 AND locale = $2)
            INSERT INTO documents (item_id, locale, site_id, type_id, slug, version, etag, body, data, created_at,
                                   updated_at, published_at)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11, $12)
@@ -144,14 +148,18 @@ async def put_document(item: Item, body: bytes, etag: str, data: dict[str, Any],
     )
 
 
-async def remove_documents(site_id: UUID, item_id: UUID) -> int:
-    """Take an item out of delivery in every locale; how many documents there were."""
-    return await db.execute(
-        """WITH entry AS (UPDATE entries SET published_version = NULL WHERE item_id = $1)
-           DELETE FROM documents WHERE item_id = $1 AND site_id = $2""",
+async def remove_documents(site_id: UUID, item_id: UUID, locales: Sequence[str] | None = None) -> list[str]:
+    """Take an item out of delivery in these locales, or in every one; those in which it was published."""
+    rows = await db.fetch(
+        """WITH entry AS (UPDATE entries SET published_version = NULL
+                          WHERE item_id = $1 AND ($3::text[] IS NULL OR locale = ANY($3)))
+           DELETE FROM documents WHERE item_id = $1 AND site_id = $2 AND ($3::text[] IS NULL OR locale = ANY($3))
+           RETURNING locale""",
         item_id,
         site_id,
+        locales,
     )
+    return sorted(row["locale"] for row in rows)
 
 
 async def put_into_trash(site_id: UUID, item_id: UUID) -> None:
@@ -195,16 +203,17 @@ async def has_items(site_id: UUID, type_id: UUID) -> bool:
     return bool(await db.fetchval(sql, site_id, type_id))
 
 
-async def value_taken(item: Item, key: str) -> bool:
+async def value_taken(item: Item, key: str, locale: str | None) -> bool:
+    """Whether another item has the value of this field in the locale; for None in any."""
     return bool(
         await db.fetchval(
             """SELECT EXISTS (SELECT 1 FROM entries e JOIN items i ON i.id = e.item_id
-               WHERE i.site_id = $1 AND i.type_id = $2 AND i.id <> $3 AND i.deleted_at IS NULL AND e.locale = $4
-                 AND e.data @> $5::jsonb)""",
+               WHERE i.site_id = $1 AND i.type_id = $2 AND i.id <> $3 AND i.deleted_at IS NULL
+                 AND ($4::text IS NULL OR e.locale = $4) AND e.data @> $5::jsonb)""",
             item.site_id,
             item.content_type.id,
             item.id,
-            item.locale,
+            locale,
             json.dumps_text({key: item.data[key]}),
         )
     )

@@ -4,7 +4,9 @@ from aiohttp import web
 
 from scaicms.features.content import permissions, render
 from scaicms.features.content.delivery import DeliveryService
+from scaicms.features.content.publishing import PublishingService
 from scaicms.features.content.records import Item
+from scaicms.features.content.replies import written_reply
 from scaicms.features.content.schemas import (
     CreateItem,
     DeleteItem,
@@ -12,11 +14,12 @@ from scaicms.features.content.schemas import (
     ItemOut,
     ListItems,
     PatchItem,
+    PublishItem,
     PublishQuery,
     PutItem,
     ReadItem,
 )
-from scaicms.features.content.service import ContentService, Written
+from scaicms.features.content.service import ContentService
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError, NotFoundError
 from scaicms.web.call import Call
@@ -26,17 +29,6 @@ from scaicms.web.replies import conditional, expected_version, json_reply, no_co
 routes = Routes("content", "/content", site=True)
 
 EXAMPLE = {"type": "article", "data": {"title": "Hello", "body": "# Hello\n\nWorld."}, "publish": True}
-
-
-def _written(written: Written, status: int = 200, *, plan: bool = False) -> web.Response:
-    body = render.draft(written.item)
-    if plan:
-        body["plan"] = written.plan.model_dump()
-    body["job_ids"] = list(written.job_ids)
-    headers = {"ETag": written.item.etag}
-    if status == 201:
-        headers["Location"] = f"/api/v1/content/{written.item.id}"
-    return json_reply(json.dumps(body), status=status, headers=headers)
 
 
 def _draft(call: Call, item: Item) -> web.Response:
@@ -72,7 +64,7 @@ async def list_items(call: Call) -> web.StreamResponse:
 async def create_item(call: Call) -> web.StreamResponse:
     new = await call.body(CreateItem)
     written = await call.get(ContentService).create(call.principal, call.site, new)
-    return _written(written, 201, plan=new.publish)
+    return written_reply(written, 201, plan=new.publish)
 
 
 @routes.get(
@@ -89,12 +81,16 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     type_key, slug = call.path("type"), call.path("slug")
     if query.status in (None, "published"):
         try:
-            found = await call.get(DeliveryService).by_slug(call.principal, call.site, type_key, slug, query.locale)
+            found = await call.get(DeliveryService).by_slug(
+                call.principal, call.site, type_key, slug, query.locale, query.fallback
+            )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
             if query.status == "published":
                 raise
-    item = await call.get(ContentService).draft_by_slug(call.principal, call.site, type_key, slug, query.locale)
+    item = await call.get(ContentService).draft_by_slug(
+        call.principal, call.site, type_key, slug, query.locale, query.fallback
+    )
     return _draft(call, item)
 
 
@@ -112,12 +108,15 @@ async def read_item(call: Call) -> web.StreamResponse:
     item_id = call.path_id()
     if query.status in (None, "published"):
         try:
-            found = await call.get(DeliveryService).by_id(call.principal, call.site, item_id, query.locale)
+            found = await call.get(DeliveryService).by_id(
+                call.principal, call.site, item_id, query.locale, query.fallback
+            )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
             if query.status == "published":
                 raise
-    return _draft(call, await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale))
+    item = await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale, query.fallback)
+    return _draft(call, item)
 
 
 _AS_PUBLISHED = ReadItem()
@@ -166,13 +165,13 @@ async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.
         all_terms=not merge,
         expected_version=expected_version(call.request),
     )
-    return _written(written)
+    return written_reply(written)
 
 
 def _only_locale(call: Call) -> str | None:
     query = call.query(ReadItem)
-    if query.status is not None:
-        raise BadRequestError("status is for reading; writes go to the draft.", code="invalid_parameter")
+    if query.status is not None or query.fallback is not None:
+        raise BadRequestError("status and fallback are for reading; writes go to the draft.", code="invalid_parameter")
     return query.locale
 
 
@@ -201,40 +200,41 @@ async def delete_item(call: Call) -> web.StreamResponse:
     "/{id}/publish",
     permission=permissions.PUBLISH,
     summary="Publish an item",
-    description="Renders the draft into the document that readers get. `plan.unpublished_targets` lists related "
-    "items that are not published.",
+    description="Renders the drafts into the documents that readers get, in all locales of the item or in some: all "
+    "or none. The answer is about the first of them. `plan.unpublished_targets` lists related items that are not "
+    "published.",
     query=PublishQuery,
+    body=PublishItem,
+    body_required=False,
+    body_example={"locales": ["en"]},
     response=ItemOut,
     errors=(404, 412),
     conditional=True,
 )
 async def publish_item(call: Call) -> web.StreamResponse:
-    query = call.query(PublishQuery)
-    await _no_body(call)
-    written = await call.get(ContentService).publish(
+    written = await call.get(PublishingService).publish(
         call.principal,
         call.site,
         call.path_id(),
+        locales=(await call.body(PublishItem)).locales,
         expected_version=expected_version(call.request),
-        dry_run=query.dry_run,
+        dry_run=call.query(PublishQuery).dry_run,
     )
-    return _written(written, plan=True)
+    return written_reply(written, plan=True)
 
 
 @routes.post(
     "/{id}/unpublish",
     permission=permissions.PUBLISH,
     summary="Take an item out of delivery",
+    description="In all of its locales, or in some.",
+    body=PublishItem,
+    body_required=False,
+    body_example={"locales": ["en"]},
     response=ItemOut,
     errors=(404, 409),
 )
 async def unpublish_item(call: Call) -> web.StreamResponse:
-    await _no_body(call)
-    return _written(await call.get(ContentService).unpublish(call.principal, call.site, call.path_id()))
-
-
-async def _no_body(call: Call) -> None:
-    """These operations take no options yet: a body would be dropped silently, so it is refused."""
-    raw = await call.raw_body()
-    if raw.strip() not in (b"", b"{}"):
-        raise BadRequestError("This operation takes no body.", code="unexpected_body")
+    locales = (await call.body(PublishItem)).locales
+    service = call.get(PublishingService)
+    return written_reply(await service.unpublish(call.principal, call.site, call.path_id(), locales=locales))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Answer, Body, PageQuery, Query
@@ -42,6 +42,8 @@ class PutItem(Body):
 
 
 class UnpublishedTarget(Answer):
+    model_config = ConfigDict(frozen=True)
+
     field: str
     id: UUID
 
@@ -51,6 +53,12 @@ class PublishPlan(Answer):
         default_factory=list,
         description="Related items that are not published; their links appear when they are.",
     )
+
+
+FALLBACK = (
+    "Where to look when the item is not there in the locale: `default` (where the site says), `none`, or locales."
+)
+Fallback = Annotated[str | None, Field(max_length=1000, description=FALLBACK, examples=["default", "fr,en"])]
 
 
 class ItemOut(Answer):
@@ -72,6 +80,9 @@ class ItemOut(Answer):
     published_at: datetime | None
     publish_at: datetime | None = None
     unpublish_at: datetime | None = None
+    fallback_fields: dict[str, str] | None = Field(
+        default=None, description="Of what is published: fields taken from other locales, with the locale of each."
+    )
     plan: PublishPlan | None = None
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
@@ -89,12 +100,14 @@ class ReadItem(Query):
         description="`published` or `draft`; by default what is published, else the draft if you may read drafts.",
     )
     locale: str | None = Field(default=None, max_length=35)
+    fallback: Fallback = None
 
 
 class ListItems(PageQuery):
     type: str = Field(description="Key of the content type.", max_length=63)
     status: Literal["published", "draft", "any"] = "published"
     locale: str | None = Field(default=None, max_length=35)
+    fallback: Fallback = None
     sort: str | None = Field(
         default=None,
         max_length=300,
@@ -106,6 +119,12 @@ class ListItems(PageQuery):
 
 class DeleteItem(Query):
     permanent: bool = Field(default=False, description="Remove for good instead of putting it into the trash.")
+
+
+class PublishItem(Body):
+    locales: (
+        Annotated[list[Annotated[str, Field(min_length=1, max_length=35)]], Field(min_length=1, max_length=100)] | None
+    ) = Field(default=None, description="All locales of the item when absent.")
 
 
 class PublishQuery(Query):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import access, drafts, permissions, render, repository
+from scaicms.features.content import access, drafts, fallbacks, permissions, repository, sharing
 from scaicms.features.content.delivery import DeliveryService, Document
 from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
@@ -18,14 +18,14 @@ from scaicms.features.content.events import (
     ContentUnpublished,
     ContentUpdated,
 )
-from scaicms.features.content.locales import known_locale
+from scaicms.features.content.locales import known_locale, locales_asked
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
 from scaicms.features.content.texts import PublishedText, published_text, term_words
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
-from scaicms.infra.events import record
+from scaicms.infra.events import record, record_many
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
@@ -86,13 +86,14 @@ class ContentService(Service):
                 updated_at=now,
                 updated_by=principal.author_id,
                 published_at=None,
+                locales=(locale,),
             )
             await drafts.check_relations(item, sees=access.seer(principal, site.id))
             await drafts.check_unique(item)
             await repository.insert_item(item)
             if new.taxonomies:
                 item = await self._with_terms(site, item, new.taxonomies)
-            await _keep_references(item)
+            await sharing.keep_references(item)
             await record(_fact(ContentCreated, item), actor=principal)
             written = await self._publish(principal, site, item) if new.publish else Written(item)
             return replace(written, item=access.as_written(principal, written.item, data))
@@ -131,10 +132,10 @@ class ContentService(Service):
             there = {target for _, target in drafts.references(old)}
             await drafts.check_relations(item, sees=access.seer(principal, site.id), kept=there)
             await drafts.check_unique(item)
-            await repository.update_draft(item)
+            await sharing.update_draft(principal, site, item, old, data)
             if taxonomies is not None:
                 item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
-            await _keep_references(item)
+            await sharing.keep_references(item)
             jobs = await record(_fact(ContentUpdated, item), actor=principal)
             return Written(access.as_written(principal, item, data), jobs)
 
@@ -158,15 +159,21 @@ class ContentService(Service):
                 written = await self._publish(principal, site, item)
             return _as_seen(principal, written)
 
-    async def unpublish(self, principal: Principal, site: Site, item_id: UUID) -> Written:
-        """Take an item out of delivery; its draft stays."""
+    async def unpublish(
+        self, principal: Principal, site: Site, item_id: UUID, *, locales: Sequence[str] | None = None
+    ) -> Written:
+        """Take an item out of delivery, in these locales or in all; its draft stays."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.transaction():
-            item = await self._lock(principal, permissions.PUBLISH, site, item_id, None, None)
-            await _require_whole(principal, permissions.PUBLISH, item)
-            if not await repository.remove_documents(site.id, item.id):
+            item = await self.hold(
+                principal, permissions.PUBLISH, site, item_id, locale=locales[0] if locales else None
+            )
+            await _require_whole(principal, permissions.PUBLISH, item, locales)
+            removed = await repository.remove_documents(site.id, item.id, locales)
+            if not removed:
                 raise NotPublishedError
-            jobs = await record(_fact(ContentUnpublished, item), actor=principal)
+            facts = [_fact(ContentUnpublished, replace(item, locale=locale)) for locale in removed]
+            jobs = [*await record_many(facts, actor=principal), *await fallbacks.ask_for_refresh(item)]
             return _as_seen(principal, Written(replace(item, published_version=None, published_at=None), jobs))
 
     async def delete(
@@ -190,32 +197,52 @@ class ContentService(Service):
                 await repository.put_into_trash(site.id, item.id)
             await record(_fact(ContentDeleted, item), actor=principal)
 
-    async def draft(self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None) -> Item:
+    async def draft(
+        self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None
+    ) -> Item:
         """The current draft. Who may not read drafts learns nothing of them."""
         if not principal.may(permissions.READ_DRAFTS.code, site.id):
             raise ItemNotFoundError
-        row = await repository.find(site.id, item_id, known_locale(site, locale), only=locale is not None)
-        if row is None:
-            raise ItemNotFoundError
-        return access.require_draft(principal, await self._item(site, row))
+        only = locale is not None or fallback is not None
+        for one in locales_asked(site, locale, fallback):
+            row = await repository.find(site.id, item_id, one, only=only)
+            if row is not None and access.draft_view(principal, item := await self._item(site, row)) is not None:
+                return access.require_draft(principal, item)
+        raise ItemNotFoundError
 
     async def draft_by_slug(
-        self, principal: Principal, site: Site, type_key: str, slug: str, locale: str | None = None
+        self,
+        principal: Principal,
+        site: Site,
+        type_key: str,
+        slug: str,
+        locale: str | None = None,
+        fallback: str | None = None,
     ) -> Item:
         """The same, found by its slug."""
         if not principal.may(permissions.READ_DRAFTS.code, site.id):
             raise ItemNotFoundError
         access.require_known_type(principal, site.id, type_key)
         content_type = await self._types.compiled(site.id, type_key)
-        row = await repository.find_by_slug(site.id, content_type.id, slug, known_locale(site, locale))
-        if row is None:
-            raise ItemNotFoundError
-        return access.require_draft(principal, await self._item(site, row))
+        for one in locales_asked(site, locale, fallback):
+            row = await repository.find_by_slug(site.id, content_type.id, slug, one)
+            if row is not None and access.draft_view(principal, item := await self._item(site, row)) is not None:
+                return access.require_draft(principal, item)
+        raise ItemNotFoundError
 
-    async def hold(self, principal: Principal, permission: Permission, site: Site, item_id: UUID) -> Item:
+    async def hold(
+        self,
+        principal: Principal,
+        permission: Permission,
+        site: Site,
+        item_id: UUID,
+        *,
+        locale: str | None = None,
+        expected_version: int | None = None,
+    ) -> Item:
         """The item as it stays until the transaction ends, for who has the permission on it."""
         principal.require(permission.code, site.id)
-        return await self._lock(principal, permission, site, item_id, None, None)
+        return await self._lock(principal, permission, site, item_id, locale, expected_version)
 
     async def lock_item(self, item_id: UUID) -> None:
         """Order transactions that keep something in step with an item, until this one ends."""
@@ -252,13 +279,13 @@ class ContentService(Service):
             await self._terms.hold(site)
             item = await self._as_called(site, item)
         published_at = item.published_at or utcnow()
-        body, etag = render.document(item, published_at)
-        await repository.put_document(item, body, etag, render.public_data(item), published_at)
+        made = await fallbacks.rendered(site, item, published_at)
+        await repository.put_document(item, made.body, made.etag, made.data, published_at)
         if has_terms:
             await self._terms.publish(item.id, item.locale)
         published = replace(item, published_version=item.version, published_at=published_at)
         jobs = await record(_fact(ContentPublished, published), actor=principal)
-        return Written(published, jobs, unpublished)
+        return Written(published, [*jobs, *await fallbacks.ask_for_refresh(item)], unpublished)
 
     async def _lock(
         self,
@@ -322,6 +349,10 @@ def _edited(principal: Principal, old: Item, data: dict[str, Any], slug: str | N
     writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
     base = old.data if merge else access.kept_fields(old.data, writable, seen)
     checked = old.content_type.validate({**base, **data}, old.data)
+    if merge:
+        # A default is for new items, not for what somebody took away; but there is nothing without what must be.
+        must = {field.key for field in old.content_type.fields.values() if field.required}
+        checked = {key: value for key, value in checked.items() if key in old.data or key in data or key in must}
     access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
     if slug is not None and slug != old.slug:
         access.require_fields(writable, ["slug"])
@@ -334,9 +365,11 @@ async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[s
     return await drafts.make_slug(content_type, data)
 
 
-async def _require_whole(principal: Principal, permission: Permission, item: Item) -> None:
+async def _require_whole(
+    principal: Principal, permission: Permission, item: Item, locales: Sequence[str] | None = None
+) -> None:
     if principal.scope(permission.code, item.site_id) is not None:
-        access.require_everywhere(principal, permission, item, await repository.locales_of(item.id))
+        access.require_everywhere(principal, permission, item, locales or await repository.locales_of(item.id))
 
 
 def _as_seen(principal: Principal, written: Written) -> Written:
@@ -347,16 +380,4 @@ def _as_seen(principal: Principal, written: Written) -> Written:
 
 
 def _fact(kind: type[ContentEvent], item: Item) -> ContentEvent:
-    return kind(
-        site_id=item.site_id,
-        aggregate_id=item.id,
-        content_type=item.content_type.key,
-        slug=item.slug,
-        locale=item.locale,
-        item_version=item.version,
-    )
-
-
-async def _keep_references(item: Item) -> None:
-    if item.content_type.has_relations:
-        await repository.replace_references(item, [(leaf.top, target) for leaf, target in drafts.references(item)])
+    return item.fact(kind)

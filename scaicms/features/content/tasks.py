@@ -5,9 +5,17 @@ import time
 from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
+from scaicms.features.content.fallbacks import LocaleRefreshService
 from scaicms.features.content.import_batches import ImportBatches, Report
 from scaicms.features.content.importing import ImportOptions
-from scaicms.features.content.jobs import IMPORT_CONTENT, REFRESH_TERMS, ImportPayload, RefreshTermsPayload
+from scaicms.features.content.jobs import (
+    IMPORT_CONTENT,
+    REFRESH_LOCALES,
+    REFRESH_TERMS,
+    ImportPayload,
+    RefreshLocalesPayload,
+    RefreshTermsPayload,
+)
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.sites.service import SiteService
@@ -64,4 +72,14 @@ async def refresh_terms(payload: RefreshTermsPayload, job: RunningJob) -> None:
     job.result = {"changed": changed}
 
 
-TASKS = (Task(IMPORT_CONTENT, import_content), Task(REFRESH_TERMS, refresh_terms))
+async def refresh_locales(payload: RefreshLocalesPayload, job: RunningJob) -> None:
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    changed = await job.services.get(LocaleRefreshService).refresh(SYSTEM, site, payload.item_id)
+    job.result = {"changed": changed}
+
+
+TASKS = (
+    Task(IMPORT_CONTENT, import_content),
+    Task(REFRESH_LOCALES, refresh_locales),
+    Task(REFRESH_TERMS, refresh_terms),
+)

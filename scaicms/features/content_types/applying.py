@@ -168,8 +168,9 @@ class _Run:
         for table in stored.tables():
             if len(await self._stage(table, None, BATCH)) == BATCH:
                 raise _BehindError
+        names = {field.renamed_from: field.key for field in self.proposal if field.renamed_from is not None}
         for table in stored.tables():
-            progress.changed += await stored.exchange(table, self.plan.id, self.row.site_id)
+            progress.changed += await stored.exchange(table, self.plan.id, self.row.site_id, names)
         await self._check_unique(row)
         await self._switch(row, progress.changed)
         progress.phase, progress.version = "clean", row.version
@@ -179,7 +180,9 @@ class _Run:
             if not change.makes_unique or change.new_key is None:
                 continue
             for table in stored.tables():
-                alike = await stored.duplicates(table, row.id, change.new_key, 20) if table.private else []
+                if not table.private:
+                    continue
+                alike = await stored.duplicates(table, row.id, change.new_key, 20, localized=change.localized)
                 if alike:
                     wrong = FieldError(f"/data/{change.new_key}", "not_unique", "Another item has this value.")
                     raise _fails([_about(found, wrong) for found in alike])

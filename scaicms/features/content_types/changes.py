@@ -46,6 +46,8 @@ class Change:
     """Key in stored `data` (of the top level) that holds what the change is about."""
     new_key: str | None
     makes_unique: bool = False
+    localized: bool = False
+    """Whether each locale has a value of its own afterwards."""
 
     def __str__(self) -> str:
         return f"field {self.field}: {self.what}"
@@ -102,12 +104,15 @@ def _between(
     if old.type != new.type:
         lossless = (old.type, new.type) in _LOSSLESS
         unique = new.unique and not old.unique
-        yield Change("retype", where, not lossless, False, f"becomes {new.type} after {old.type}", *keys, unique)
+        yield Change(
+            "retype", where, not lossless, False, f"becomes {new.type} after {old.type}", *keys, unique, new.localized
+        )
         return
     was, now = _options(old), _options(new)
     tightened = [name for name in was if name not in _HARMLESS and not _is_looser(name, was[name], now[name])]
     if tightened:
-        yield Change("tighten", where, False, False, ", ".join(tightened), *keys, makes_unique="unique" in tightened)
+        unique = "unique" in tightened or (new.unique and old.localized and not new.localized)
+        yield Change("tighten", where, False, False, ", ".join(tightened), *keys, unique, new.localized)
     other = [name for name in was if was[name] != now[name] and name not in tightened]
     if other:
         yield Change("loosen", where, False, True, ", ".join(other), *keys)

@@ -60,6 +60,11 @@ class CompiledType:
     def unique_keys(self) -> list[str]:
         return [field.key for field in self.fields.values() if field.unique]
 
+    @cached_property
+    def localized_keys(self) -> frozenset[str]:
+        """The fields of which each locale has a value of its own; the others are one for all locales of an item."""
+        return frozenset(field.key for field in self.fields.values() if field.localized)
+
     @property
     def title_key(self) -> str | None:
         """The field that names an item: `title` or `name`, else the first string."""

@@ -38,6 +38,7 @@ class Remaker:
         self._reshaper = Reshaper(tuple(old.fields.values()), proposal)
         self._refers = old.has_relations or new.has_relations
         found = changes(tuple(old.fields.values()), proposal)
+        self._names = {field.renamed_from: field.key for field in proposal if field.renamed_from is not None}
         self._touched = frozenset(change.new_key for change in found if not change.safe)
 
     def remake(self, table: TypedRows, row: Record) -> Remade:
@@ -74,6 +75,9 @@ class Remaker:
     def _body(self, body: bytes, data: dict[str, Any]) -> bytes:
         document = json.loads(body)
         document["data"] = self._new.published(data)
+        if "fallback_fields" in document:
+            taken = {self._names.get(key, key): locale for key, locale in document["fallback_fields"].items()}
+            document["fallback_fields"] = {key: locale for key, locale in taken.items() if key in data}
         return json.dumps(document)
 
     def _references(self, data: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ A plan's new rows wait in `content_type_plan_rows` until all are exchanged in on
 the plan is undone from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -92,14 +92,17 @@ async def stage(table: TypedRows, plan_id: UUID, rows: Sequence[NewRow]) -> None
     )
 
 
-async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID) -> int:
-    """Make the rows what the plan says; how many changed. Nobody may write them meanwhile (`keep_writers_out`)."""
+async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID, names: Mapping[str, str]) -> int:
+    """Make the rows what the plan says; how many changed. Nobody may write them meanwhile (`keep_writers_out`). `names`
+    are the old and new keys of renamed fields."""
     more = ", body = s.body, etag = s.etag" if table.rendered else ""
+    more += "".join(f", {column} = renamed_keys(r.{column}, $3::jsonb)" for column in table.keyed)
     changed = await db.execute(
         f"""UPDATE {table.table} r SET data = s.after{more} FROM content_type_plan_rows s
             WHERE s.plan_id = $1 AND s.store = $2 AND s.after IS NOT NULL AND r.id = s.key::{table.key_type}""",
         plan_id,
         table.name,
+        *([json.dumps_text(dict(names))] if table.keyed else []),
     )
     if table.references is not None:
         await _exchange_references(table, plan_id, site_id)
@@ -125,13 +128,14 @@ async def _exchange_references(table: TypedRows, plan_id: UUID, site_id: UUID) -
     )
 
 
-async def duplicates(table: TypedRows, type_id: UUID, key: str, limit: int) -> list[Record]:
-    """Rows whose value of a field another item has too, in the same locale."""
+async def duplicates(table: TypedRows, type_id: UUID, key: str, limit: int, *, localized: bool) -> list[Record]:
+    """Rows whose value of a field another item has too: in the same locale if each has its own, else in any."""
+    alike = f"PARTITION BY {'r.locale, ' if localized else ''}r.data->$2"
     return await db.fetch(
         f"""SELECT item_id, locale FROM (
-                SELECT r.item_id, r.locale, count(*) OVER (PARTITION BY r.locale, r.data->$2) AS alike
-                FROM {table.table} r WHERE {table.belongs} AND r.data ? $2) d
-            WHERE alike > 1 ORDER BY item_id LIMIT $3""",
+                SELECT r.item_id, r.locale, min(r.item_id::text) OVER w <> max(r.item_id::text) OVER w AS others
+                FROM {table.table} r WHERE {table.belongs} AND r.data ? $2 WINDOW w AS ({alike})) d
+            WHERE others ORDER BY item_id LIMIT $3""",
         type_id,
         key,
         limit,

@@ -113,6 +113,8 @@ class Trial:
         for finding in self.findings:
             change = finding.change
             if table.private and change.makes_unique and change.old_key is not None:
-                for row in await stored.duplicates(table, self._row.id, change.old_key, MAX_FAILING):
+                for row in await stored.duplicates(
+                    table, self._row.id, change.old_key, MAX_FAILING, localized=change.localized
+                ):
                     message = "Another item has this value."
                     finding.fail(table, row, FieldError(f"/data/{change.new_key}", "not_unique", message))

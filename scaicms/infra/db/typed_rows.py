@@ -22,3 +22,5 @@ class TypedRows:
     """Where lists filter and sort by `data`: SQL of the rows of one type, with `{type_id}`, for partial indexes."""
     references: str | None = None
     """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
+    keyed: tuple[str, ...] = ()
+    """Columns (jsonb) that keep something by the keys of fields."""

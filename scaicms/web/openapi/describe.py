@@ -134,28 +134,30 @@ def _body(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any] | None
 
 
 def _responses(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
+    made = {"201": _success(operation, plugin, 201)} if operation.creates else {}
     return {
-        str(operation.status): _success(operation, plugin),
+        str(operation.status): _success(operation, plugin, operation.status),
+        **made,
         **{str(status): error_response(status) for status in sorted(_statuses(operation))},
     }
 
 
-def _success(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
+def _success(operation: Operation, plugin: PydanticPlugin, status: int) -> dict[str, Any]:
     headers = ["RequestID"]
     if operation.conditional and operation.method != "DELETE":
         headers.append("ETag")
-    if operation.status in (201, 202, 302):
+    if status in (201, 202, 302):
         headers.append("Location")
     names = {"RequestID": "X-Request-ID"}
     success: dict[str, Any] = {
-        "description": HTTPStatus(operation.status).phrase,
+        "description": HTTPStatus(status).phrase,
         "headers": {names.get(name, name): {"$ref": f"#/components/headers/{name}"} for name in headers},
     }
     model: type[BaseModel] | None = operation.response
     if model is not None:
         schema = plugin.reference(model, "serialization")
         success["content"] = {operation.media_type: {"schema": _event(schema) if operation.is_stream else schema}}
-    elif operation.status not in (204, 302, 304):
+    elif status not in (204, 302, 304):
         kind = "string" if operation.media_type.startswith("text/") else "object"
         success["content"] = {operation.media_type: {"schema": {"type": kind}}}
     return success

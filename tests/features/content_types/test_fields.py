@@ -32,7 +32,7 @@ PAGE = {
     "fields": [
         {"key": "title", "type": "string", "required": True},
         {"key": "content", "type": "richtext"},
-        {"key": "color", "type": "color", "unique": True},
+        {"key": "color", "type": "color", "unique": True, "localized": True},
         {"key": "place", "type": "geo"},
         {"key": "site", "type": "url"},
         {"key": "mail", "type": "email"},

@@ -1,0 +1,96 @@
+"""Publishing and unpublishing an item in several locales at once. HTTP and the schedule enter here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from scaicms.features.content import permissions, repository
+from scaicms.features.content.service import ContentService, Written
+from scaicms.features.taxonomies.service import TermLinks
+from scaicms.infra import db
+from scaicms.infra.services import Service, Services
+from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+
+class PublishingService(Service):
+    """What becomes of one item: all of it or nothing."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._content = services.get(ContentService)
+        self._terms = services.get(TermLinks)
+
+    async def publish(
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        *,
+        locales: Sequence[str] | None = None,
+        expected_version: int | None = None,
+        dry_run: bool = False,
+    ) -> Written:
+        """Publish an item in these locales, or in all that it has; the answer is about the first of them.
+
+        Raises:
+            PreconditionFailedError: `expected_version` is given and is not that of the first locale's draft.
+        """
+        principal.require(permissions.PUBLISH.code, site.id)
+        locales = known_locales(site, locales)
+        async with db.transaction():
+            await self._terms.hold(site)
+            found: list[Written] = []
+            for locale in locales or await self._locales_of(principal, site, item_id):
+                written = await self._content.publish(
+                    principal,
+                    site,
+                    item_id,
+                    locale=locale,
+                    expected_version=expected_version if not found else None,
+                    dry_run=dry_run,
+                )
+                found.append(written)
+            return _together(found)
+
+    async def unpublish(
+        self, principal: Principal, site: Site, item_id: UUID, *, locales: Sequence[str] | None = None
+    ) -> Written:
+        """Take an item out of delivery in these locales, or in all.
+
+        Raises:
+            NotPublishedError: it is published in none of them.
+        """
+        return await self._content.unpublish(principal, site, item_id, locales=known_locales(site, locales))
+
+    async def _locales_of(self, principal: Principal, site: Site, item_id: UUID) -> list[str]:
+        """The locales of an item, the site's default first; it is held from here on."""
+        item = await self._content.hold(principal, permissions.PUBLISH, site, item_id)
+        others = set(await repository.locales_of(item.id)) - {item.locale}
+        return [item.locale, *sorted(others)]
+
+
+def known_locales(site: Site, locales: Sequence[str] | None) -> list[str] | None:
+    """Each of them once, if the site has them all.
+
+    Raises:
+        InvalidError: it has not; pointers are `/locales/…`.
+    """
+    if locales is None:
+        return None
+    known = ", ".join(site.locales)
+    wrong = [
+        FieldError(f"/locales/{number}", "unknown_locale", f"The site has {known}.")
+        for number, locale in enumerate(locales)
+        if locale not in site.locales
+    ]
+    if wrong:
+        raise InvalidError(f"The site {site.key} has not all of these locales.", errors=wrong)
+    return list(dict.fromkeys(locales))
+
+
+def _together(found: Sequence[Written]) -> Written:
+    unpublished = dict.fromkeys(target for written in found for target in written.unpublished)
+    jobs = dict.fromkeys(job for written in found for job in written.job_ids)
+    return replace(found[0], job_ids=list(jobs), unpublished=list(unpublished))

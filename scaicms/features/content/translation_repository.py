@@ -1,0 +1,171 @@
+"""Every statement on the locales of one item together, and on which items lack one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.features.content.filters import Bound
+from scaicms.features.content.records import Item
+from scaicms.infra import db
+from scaicms.kit import json
+from scaicms.kit.ids import new_id
+from scaicms.kit.principal import UNBOUND, Narrowing, Scope
+
+
+async def entries(site_id: UUID, item_id: UUID) -> list[Record]:
+    """What there is of an item outside the trash, in each locale."""
+    return await db.fetch(
+        """SELECT e.locale, e.data, e.version, e.published_version, e.updated_at, e.updated_by, e.stamps, i.type_id,
+                  i.slug, i.created_at, i.created_by, i.first_version, d.published_at
+           FROM items i JOIN entries e ON e.item_id = i.id
+           LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
+           WHERE i.id = $1 AND i.site_id = $2 AND i.deleted_at IS NULL ORDER BY e.locale""",
+        item_id,
+        site_id,
+    )
+
+
+async def insert_entry(item: Item) -> None:
+    """The first version of an item in one more locale."""
+    await db.execute(
+        """INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
+           VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)""",
+        new_id(),
+        item.id,
+        item.locale,
+        json.dumps_text(item.data),
+        item.version,
+        item.updated_at,
+        item.updated_by,
+    )
+
+
+async def share(item: Item, keys: Collection[str]) -> None:
+    """Write these fields of an item into the drafts of its other locales, each a new version. Who calls holds the
+    item, so that nobody else writes any of them meanwhile."""
+    await db.execute(
+        """UPDATE entries SET data = (data - $3::text[]) || $4::jsonb, version = version + 1, updated_at = $5,
+               updated_by = $6
+           WHERE item_id = $1 AND locale <> $2""",
+        item.id,
+        item.locale,
+        list(keys),
+        json.dumps_text({key: item.data[key] for key in keys if key in item.data}),
+        item.updated_at,
+        item.updated_by,
+    )
+
+
+async def put_stamps(item: Item, stamps: Mapping[str, int]) -> None:
+    sql = "UPDATE entries SET stamps = stamps || $3::jsonb WHERE item_id = $1 AND locale = $2"
+    await db.execute(sql, item.id, item.locale, json.dumps_text(dict(stamps)))
+
+
+async def remove_entry(item: Item) -> None:
+    """Take one locale away from an item; should it come back, its versions go on after those that it had."""
+    for sql, arguments in (
+        ("DELETE FROM documents WHERE item_id = $1 AND locale = $2", (item.id, item.locale)),
+        ("DELETE FROM entries WHERE item_id = $1 AND locale = $2", (item.id, item.locale)),
+        (
+            "UPDATE items SET first_version = greatest(first_version, $2) WHERE id = $1 AND site_id = $3",
+            (item.id, item.version + 1, item.site_id),
+        ),
+    ):
+        await db.execute(sql, *arguments)
+
+
+async def data_elsewhere(item: Item) -> list[dict[str, Any]]:
+    """The drafts of an item's other locales."""
+    rows = await db.fetch("SELECT data FROM entries WHERE item_id = $1 AND locale <> $2", item.id, item.locale)
+    return [json.loads(row["data"]) for row in rows]
+
+
+async def stamps_of(item_id: UUID) -> dict[str, dict[str, int]]:
+    rows = await db.fetch("SELECT locale, stamps FROM entries WHERE item_id = $1", item_id)
+    return {row["locale"]: json.loads(row["stamps"]) for row in rows}
+
+
+async def documents(item_id: UUID, *, hold: bool = False) -> list[Record]:
+    """What is delivered of an item, in each locale; with `hold` nobody renders it anew until the transaction ends."""
+    sql = f"""SELECT locale, slug, version, data, body FROM documents WHERE item_id = $1
+              ORDER BY locale {"FOR UPDATE" if hold else ""}"""
+    return await db.fetch(sql, item_id)
+
+
+async def put_rendering(item_id: UUID, locale: str, data: Mapping[str, Any], body: bytes, etag: str) -> None:
+    """Another rendering of what is published, with other values of what it takes from other locales."""
+    sql = "UPDATE documents SET data = $3::jsonb, body = $4, etag = $5 WHERE item_id = $1 AND locale = $2"
+    await db.execute(sql, item_id, locale, json.dumps_text(dict(data)), body, etag)
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What is looked for: work for translators into a locale, of one type or all, as far as a scope reaches."""
+
+    site_id: UUID
+    locale: str
+    chain: Sequence[str]
+    """Where the locale is translated from, best first."""
+    type_id: UUID | None
+    scope: Scope | None
+
+
+async def lacking(wanted: Lacking, *, limit: int, offset: int) -> list[Record]:
+    """Items without a draft in the locale, or with one that is older than what is published of its source."""
+    found, arguments = _lacking(wanted)
+    return await db.fetch(
+        f"""SELECT i.id, t.key AS type, i.slug, CASE WHEN e.id IS NULL THEN 'missing' ELSE 'outdated' END AS reason,
+                   s.locale AS source, s.version AS source_version, s.published_version IS NOT NULL AS published,
+                   e.version
+            {found} ORDER BY i.id LIMIT {limit} OFFSET {offset}""",
+        *arguments,
+    )
+
+
+async def count_lacking(wanted: Lacking) -> int:
+    found, arguments = _lacking(wanted)
+    return int(await db.fetchval(f"SELECT count(*) {found}", *arguments))
+
+
+def _lacking(wanted: Lacking) -> tuple[str, list[Any]]:
+    """What is translated into the locale and can be read in it, with the source that is read too: `s`."""
+    bound = Bound(3)
+    bounds = wanted.scope.bounds if wanted.scope is not None else (UNBOUND,)
+    owner = wanted.scope.owner_id if wanted.scope is not None else None
+    near = [one for one in bounds if one.reaches(None, wanted.locale)]
+    conditions = [_any_of(near, bound, owner, of_source=False)]
+    if wanted.type_id is not None:
+        conditions.append(f"i.type_id = {bound.bind(wanted.type_id)}")
+    fields = None if any(one.fields is None for one in near) else sorted({f for one in near for f in one.fields or ()})
+    known = "true" if fields is None else f"f.key = ANY({bound.bind(fields)}::text[])"
+    sql = f"""FROM items i JOIN content_types t ON t.id = i.type_id
+              CROSS JOIN LATERAL (
+                  SELECT s.* FROM entries s
+                  WHERE s.item_id = i.id AND s.locale <> $2 AND {_any_of(bounds, bound, owner, of_source=True)}
+                  ORDER BY s.locale <> ALL($3::text[]), s.published_version IS NULL,
+                           array_position($3::text[], s.locale::text), s.locale LIMIT 1) s
+              LEFT JOIN entries e ON e.item_id = i.id AND e.locale = $2
+              WHERE i.site_id = $1 AND i.deleted_at IS NULL AND {" AND ".join(conditions)}
+                AND (e.id IS NULL OR s.locale = ANY($3::text[]) AND s.published_version IS NOT NULL AND EXISTS (
+                    SELECT 1 FROM jsonb_each(s.published_stamps) f(key, step)
+                    WHERE f.step > coalesce(e.stamps->f.key, '0') AND (s.data ? f.key OR e.data ? f.key)
+                      AND {known}))"""
+    return sql, [wanted.site_id, wanted.locale, list(wanted.chain), *bound.arguments]
+
+
+def _any_of(bounds: Sequence[Narrowing], bound: Bound, owner: UUID | None, *, of_source: bool) -> str:
+    """Whether the item, or its draft `s`, is within reach of one of these."""
+    ways = []
+    for one in bounds:
+        way = ["true"]
+        if one.content_types is not None:
+            way.append(f"t.key = ANY({bound.bind(list(one.content_types))}::text[])")
+        if of_source and one.locales is not None:
+            way.append(f"s.locale = ANY({bound.bind(list(one.locales))}::text[])")
+        if one.own_only:
+            way.append(f"i.created_by = {bound.bind(owner)}")
+        ways.append(f"({' AND '.join(way)})")
+    return f"({' OR '.join(ways) or 'false'})"
