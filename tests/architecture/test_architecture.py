@@ -22,9 +22,10 @@ OWN_FILES = {
     },
     "content": {
         "access", "chains", "delivery", "drafts", "fallbacks", "filters", "import_batches", "import_routes",
-        "import_sources", "import_terms", "importing", "locales", "publishing", "reading", "records", "refreshing", "render", "replies",
-        "sharing", "term_content", "term_filters", "term_repository", "term_routes", "texts", "translation_repository",
-        "translation_routes", "translation_schemas", "translations", "uploads",
+        "import_sources", "import_terms", "importing", "locales", "publishing", "reading", "records",
+        "refreshing", "render", "replies", "sharing", "term_content", "term_filters", "term_repository",
+        "term_routes", "texts", "translation_repository", "translation_routes", "translation_schemas",
+        "translations", "uploads",
     },
     "content_types": {
         "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",

@@ -9,4 +9,5 @@ FEATURE = Feature(
     routes=("scaicms.features.taxonomies.routes:routes", "scaicms.features.taxonomies.term_routes:routes"),
     events=events.ALL,
     permissions=permissions.ALL,
+    bundle={"taxonomies": "scaicms.features.taxonomies.bundle:PART"},
 )

@@ -10,8 +10,9 @@ from tests.features.content_types.test_fields import PAGE
 
 @pytest.fixture
 async def source(articles):
-    """A site with two types and a role."""
+    """A site with two types, a taxonomy and a role."""
     assert (await articles.post("/content-types", PAGE)).status == 201
+    assert (await articles.post("/taxonomies", {"key": "topics", "name": "Topics", "localized": True})).status == 201
     articles.role = f"r{secrets.token_hex(6)}"
     await articles.post("/roles", {"key": articles.role, "name": "Writers"})
     grants = [{"permission": "content:update", "content_types": ["article"], "own_only": True}]
@@ -41,7 +42,8 @@ async def test_a_round_trip_is_identity(source, target):
     assert "administrator" not in [role["key"] for role in bundle["roles"]]
     answer = await target.post("/content-types/bundle", bundle)
     assert answer.status == 200, answer.raw
-    assert {(d["part"], d["op"]) for d in answer.json["drift"]} == {("content_types", "create")}
+    parts = {(d["part"], d["op"]) for d in answer.json["drift"]}
+    assert parts == {("content_types", "create"), ("taxonomies", "create")}
     assert await bundle_of(target) == bundle
     assert (await target.post("/content-types/bundle?dry_run=true", bundle)).json == {"dry_run": True, "drift": []}
     fields = (await target.get("/content-types/page")).json["fields"]
@@ -76,6 +78,24 @@ async def test_a_dry_run_says_how_a_site_drifts_and_changes_nothing(source):
     after = await bundle_of(source)
     assert [entry["key"] for entry in after["content_types"]] == ["article", "note", "page"]
     assert after["content_types"][2] == page
+
+
+async def test_a_taxonomy_is_brought_into_line_and_keeps_its_terms(source):
+    term = (await source.post("/taxonomies/topics/terms", {"name": {"en": "Rust"}})).json
+    bundle = await bundle_of(source, "?parts=taxonomies")
+    bundle["taxonomies"][0]["description"] = "What it is about"
+    (drift,) = (await source.post("/content-types/bundle", bundle)).json["drift"]
+    assert (drift["part"], drift["key"], drift["op"], drift["changes"]) == (
+        "taxonomies", "topics", "update", ["description"]
+    )  # fmt: skip
+    assert (await source.get("/taxonomies/topics")).json["description"] == "What it is about"
+    assert (await source.get(f"/taxonomies/topics/terms/{term['id']}")).status == 200
+    before = await bundle_of(source)
+    below = {"name": {"en": "Async"}, "parent_id": term["id"]}
+    assert (await source.post("/taxonomies/topics/terms", below)).status == 201
+    bundle["taxonomies"][0]["hierarchical"] = False
+    assert (await source.post("/content-types/bundle", bundle)).status == 409
+    assert await bundle_of(source) == before
 
 
 async def test_what_needs_a_plan_blocks_the_whole_bundle(source):
