@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Set
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from scaicms.kit.errors import FieldError
 
@@ -18,7 +19,17 @@ def _as_text(value: Any) -> Any:
     return value
 
 
-QueryMoment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a time that there is in UTC, too") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time in a body, RFC 3339 with Z or an offset."""
+
+QueryMoment = Annotated[Moment, BeforeValidator(_as_text)]
 """A time in a query parameter. Pydantic alone would take numbers, as seconds of Unix time, too; bodies are strict."""
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 import pytest_asyncio
@@ -132,6 +134,24 @@ async def test_a_worker_that_wakes_after_its_lease_cannot_double_what_another_di
         worker.send(signal.SIGCONT)
     assert await ends(ground, many, 40) == ("done", list(range(60)))
     assert await ends(ground, one, 10) == ("done", [0])
+
+
+async def test_publishing_whose_worker_is_killed_in_the_middle_is_done_once_by_another(ground, client):
+    body = {"type": "note", "data": {"title": "duewhenkilled", "body": "Late."}}
+    item = (await client.ask("POST", f"{API}/content", json=body, headers=SITE)).json["id"]
+    due_at = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    asked = await client.ask("POST", f"{API}/content/{item}/publish", json={"at": due_at}, headers=SITE)
+    [job] = [UUID(job) for job in asked.json["job_ids"]]
+    async with ground.engines.session() as session:
+        await session.execute("BEGIN")
+        # The worker comes as far as this lock.
+        await session.execute("SELECT 1 FROM items WHERE id = $1::text::uuid FOR UPDATE", item)
+        (await owner(ground, job)).send(signal.SIGKILL)
+    await ground.rest(LEASE_SECONDS + 25)
+    [row] = await ground.engines.fetch("SELECT state, late_by FROM content_schedule WHERE job_id = $1", job)
+    published = "SELECT count(*) FROM events WHERE aggregate_id::text = $1 AND type = 'content.published'"
+    assert (row["state"], await ground.engines.fetchval(published, item)) == ("done", 1)
+    assert LEASE_SECONDS - 2 < row["late_by"] < LEASE_SECONDS + 25
 
 
 async def hurry(ground, job):

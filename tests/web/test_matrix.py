@@ -21,6 +21,8 @@ NOTHING = "nothing-is-called-this"
 BUILT_IN = ("administrator", "editor", "author", "viewer")
 # Parameters of operations at a site → the name of a sample of the other site (or None: not a thing of a site).
 SAMPLES = {
+    ("/content/schedule/", "id"): "scheduled",
+    ("/content/releases/", "id"): "release",
     ("/content/", "id"): "item",
     ("/content/", "locale"): "locale",
     ("/content/by-slug/", "type"): "type",
@@ -195,6 +197,8 @@ async def samples(admin, sites, drain):
     assert plan.status == 200, plan.raw
     made = await site.post("/content", {"type": kind, "data": {"title": "Sample"}, "publish": True})
     assert made.status == 201
+    scheduled = await site.post(f"/content/{made.json['id']}/unpublish", {"at": "2099-01-01T00:00:00Z"})
+    release = await site.post("/content/releases", {"name": "Sample", "items": [{"id": made.json["id"]}]})
     taxonomy = f"x{secrets.token_hex(5)}"
     assert (await site.post("/taxonomies", {"key": taxonomy, "name": "Sample"})).status == 201
     term = (await site.post(f"/taxonomies/{taxonomy}/terms", {"name": "Sample"})).json["id"]
@@ -204,6 +208,8 @@ async def samples(admin, sites, drain):
     job = next(job["id"] for job in jobs if job["site_id"] == site_id)
     return {
         "item": made.json["id"],
+        "scheduled": scheduled.json["schedule_id"],
+        "release": release.json["id"],
         "type": kind,
         "slug": made.json["slug"],
         "job": job,

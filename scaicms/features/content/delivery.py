@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, permissions, render, repository, term_filters
+from scaicms.features.content import access, permissions, render, repository, term_filters, workflow
 from scaicms.features.content.chains import Chain
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
@@ -34,9 +34,10 @@ _BY_SLUG_IN = """SELECT d.body, d.etag FROM documents d
         WHERE s.site_id = $1 AND s.type_id = $2 AND s.locale = ANY($3) AND s.slug = $4))
     ORDER BY array_position($3::text[], d.locale::text)"""
 
-_DRAFTS = """(
-    SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version,
-           e.published_version, e.updated_at, e.updated_by, p.published_at,
+_DRAFTS = f"""(
+    SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, e.locale,
+           e.data, e.version, e.published_version, e.updated_at, e.updated_by, p.published_at,
+           {repository.PUBLISH_AT} AS publish_at, {repository.UNPUBLISH_AT} AS unpublish_at,
            ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
     FROM items i JOIN entries e ON e.item_id = i.id LEFT JOIN documents p ON p.item_id = i.id AND p.locale = e.locale
     WHERE i.deleted_at IS NULL)"""
@@ -59,6 +60,8 @@ SELECTABLE = frozenset(
         "publish_at",
         "unpublish_at",
         "fallback_fields",
+        "unpublished",
+        "stage",
         "data",
     ]
 )
@@ -178,6 +181,8 @@ class DeliveryService(Service):
         conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'", *chain.conditions(bound, drafts=drafts)]
         if query.status == "draft":
             conditions.append("d.published_version IS DISTINCT FROM d.version")
+        if query.stage is not None:
+            conditions.append(workflow.in_stage(content_type, query.stage, bound, drafts=drafts))
         about_terms, others = term_filters.split(filters)
         conditions += compile_filters(others, content_type, bound, visible)
         conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
@@ -228,15 +233,18 @@ def within(scope: Scope, body: bytes) -> bytes | None:
     if seen.fields is None and len(locales) == len(document["locales"]):
         return body
     return json.dumps(
-        {**document, "data": seen.project(document["data"]), "locales": locales, **_taken(document, seen)}
+        {**document, "data": seen.project(document["data"]), "locales": locales, **_beside(document, seen)}
     )
 
 
-def _taken(document: Mapping[str, Any], seen: access.View) -> dict[str, Any]:
-    """Of what the document has taken from other locales, that which the caller sees."""
-    if "fallback_fields" not in document:
-        return {}
-    return {"fallback_fields": seen.project(document["fallback_fields"])}
+def _beside(document: Mapping[str, Any], seen: access.View) -> dict[str, Any]:
+    """What a document says of some of its fields, as far as the caller sees these."""
+    found: dict[str, Any] = {}
+    if "fallback_fields" in document:
+        found["fallback_fields"] = seen.project(document["fallback_fields"])
+    if "unpublished" in document:
+        found["unpublished"] = [target for target in document["unpublished"] if seen.shows(target["field"])]
+    return found
 
 
 def _body(

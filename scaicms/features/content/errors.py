@@ -29,3 +29,34 @@ class FieldForbiddenError(ForbiddenError):
 
 class LastLocaleError(ConflictError):
     code, message = "last_locale", "This is the only locale of the item; delete the item instead."
+
+
+class ScheduleOverError(ConflictError):
+    code, message = "schedule_over", "This is done, has failed or is cancelled: there is nothing left to cancel."
+
+
+class ReleaseOverError(ConflictError):
+    code, message = "release_over", "This release has been published; make another."
+
+
+class ReleaseFailedError(ConflictError):
+    code, message = "release_failed", "Nothing of this release was done; `errors` name the items that cannot be."
+
+
+class ScheduledByReleaseError(ConflictError):
+    code, message = "scheduled_by_release", "This belongs to a release; change the release."
+
+
+class TooManyTargetsError(ConflictError):
+    code, message = (
+        "too_many_targets",
+        "More than 100 items would be published with this one; publish some first.",
+    )
+
+
+class NotPublishableError(ConflictError):
+    code, message = "not_publishable", "The item is in a stage in which nothing is published."
+
+
+class NoWorkflowError(ConflictError):
+    code, message = "no_workflow", "The type of this item has no workflow, so there are no stages to move it to."

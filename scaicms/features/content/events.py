@@ -1,6 +1,8 @@
 """Facts about items."""
 
+from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from scaicms.infra.events import Event
 
@@ -49,13 +51,73 @@ class ContentPublished(ContentEvent):
 
 
 class ContentRefreshed(ContentEvent):
-    """The published document was rendered anew, since a term that it shows has changed, or another locale."""
+    """The published document was rendered anew: what it shows of a term, another locale or a target has changed."""
 
     type: ClassVar[str] = "content.refreshed"
 
 
 class ContentUnpublished(ContentEvent):
     type: ClassVar[str] = "content.unpublished"
+
+
+class ContentScheduled(ContentEvent):
+    """The item will be published or unpublished at `due_at`."""
+
+    type: ClassVar[str] = "content.scheduled"
+    schedule_id: UUID
+    action: str
+    due_at: datetime
+
+
+class ContentScheduleCancelled(ContentScheduled):
+    type: ClassVar[str] = "content.schedule_cancelled"
+
+
+class ContentScheduleFailed(ContentScheduled):
+    """It was due, and could not be done."""
+
+    type: ClassVar[str] = "content.schedule_failed"
+    error: str
+
+
+class ContentMoved(ContentEvent):
+    """The item is in another stage of its workflow."""
+
+    type: ClassVar[str] = "content.moved"
+    from_stage: str | None
+    to_stage: str
+    comment: str | None
+
+
+class ReleaseEvent(Event):
+    """`aggregate_id` is the release."""
+
+    name: str
+
+
+class ReleaseCreated(ReleaseEvent):
+    type: ClassVar[str] = "content.release_created"
+
+
+class ReleaseUpdated(ReleaseEvent):
+    type: ClassVar[str] = "content.release_updated"
+
+
+class ReleaseDeleted(ReleaseEvent):
+    type: ClassVar[str] = "content.release_deleted"
+
+
+class ReleasePublished(ReleaseEvent):
+    """All of its items were published or unpublished, in this transaction."""
+
+    type: ClassVar[str] = "content.release_published"
+
+
+class ReleaseFailed(ReleaseEvent):
+    """It was due, and nothing of it was done."""
+
+    type: ClassVar[str] = "content.release_failed"
+    error: str
 
 
 class ContentDeleted(ContentEvent):
@@ -71,5 +133,14 @@ ALL = (
     ContentPublished,
     ContentRefreshed,
     ContentUnpublished,
+    ContentScheduled,
+    ContentScheduleCancelled,
+    ContentScheduleFailed,
+    ContentMoved,
+    ReleaseCreated,
+    ReleaseUpdated,
+    ReleaseDeleted,
+    ReleasePublished,
+    ReleaseFailed,
     ContentDeleted,
 )

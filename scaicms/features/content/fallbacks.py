@@ -12,7 +12,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import permissions, render, repository, translation_repository
+from scaicms.features.content import links, permissions, render, repository, translation_repository
 from scaicms.features.content.events import ContentRefreshed
 from scaicms.features.content.jobs import REFRESH_LOCALES, RefreshLocalesPayload
 from scaicms.features.content.records import Item
@@ -103,6 +103,7 @@ class LocaleRefreshService(Service):
                 if made is None:
                     continue
                 await translation_repository.put_rendering(item_id, row["locale"], data, *made)
+                await links.keep(content_type, item_id, row["locale"], row["version"], data, made[0])
                 facts.append(
                     ContentRefreshed(
                         site_id=site.id,

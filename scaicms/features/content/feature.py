@@ -32,6 +32,8 @@ FEATURE = Feature(
     models="scaicms.features.content.models",
     routes=(
         "scaicms.features.content.import_routes:routes",
+        "scaicms.features.content.schedule_routes:routes",
+        "scaicms.features.content.release_routes:routes",
         "scaicms.features.content.routes:routes",
         "scaicms.features.content.term_routes:routes",
         "scaicms.features.content.translation_routes:routes",

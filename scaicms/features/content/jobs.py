@@ -22,6 +22,34 @@ class ImportPayload(JobPayload):
 IMPORT_CONTENT = Job("content.import", "default", ImportPayload, atomic=False)
 
 
+class ScheduledPayload(JobPayload):
+    """What is to be done when the job is due."""
+
+    schedule_id: UUID
+
+
+# Before imports and other bulk work. Many attempts: an outage at that very time must not be the end of it.
+DO_SCHEDULED = Job("content.do_scheduled", "default", ScheduledPayload, max_attempts=100, priority=5)
+
+
+class ReleasePayload(JobPayload):
+    """The release that is to be done when the job is due, unless it has another job by then."""
+
+    release_id: UUID
+
+
+DO_RELEASE = Job("content.do_release", "default", ReleasePayload, max_attempts=100, priority=5)
+
+
+class LinksPayload(JobPayload):
+    """The item that was published or unpublished, or that points to what is not."""
+
+    item_id: UUID
+
+
+HEAL_LINKS = Job("content.heal_links", "default", LinksPayload, atomic=False)
+
+
 class RefreshTermsPayload(JobPayload):
     """The term that is called otherwise; None: some that documents of the site show are gone."""
 

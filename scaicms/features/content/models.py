@@ -1,6 +1,7 @@
 """Items, their entries, what is delivered of them, and where imported ones came from."""
 
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.indexes import Index
 from tortoise.models import Model
 
@@ -19,6 +20,7 @@ class ItemRow(Model):
     created_by = fields.UUIDField(null=True)
     deleted_at = fields.DatetimeField(null=True)
     first_version = fields.IntField(default=1)
+    stage = fields.CharField(max_length=63, null=True)
 
     class Meta:
         table = "items"
@@ -98,3 +100,87 @@ class ImportSourceRow(Model):
         table = "import_sources"
         unique_together = (("site_id", "type_id", "source_key"),)
         indexes = (Index(fields=("item_id",)),)
+
+
+class ScheduledRow(Model):
+    """What is to happen to an item at a time. `locales` null is all that the item has then.
+
+    `state` is pending until the transaction that does it, which also says when it did and how many seconds after
+    `due_at` that was. Who asked for it is found again then. Rows of a release are done with it.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    site_id = fields.UUIDField()
+    item_id = fields.UUIDField()
+    locales = ArrayField(element_type="TEXT", null=True)
+    action = fields.CharField(max_length=10)
+    due_at = fields.DatetimeField()
+    state = fields.CharField(max_length=10, default="pending")
+    done_at = fields.DatetimeField(null=True)
+    late_by = fields.FloatField(null=True)
+    error = fields.TextField(null=True)
+    release_id = fields.UUIDField(null=True)
+    job_id = fields.UUIDField()
+    created_at = fields.DatetimeField()
+    actor_kind = fields.CharField(max_length=10)
+    actor_id = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "content_schedule"
+        indexes = (Index(fields=("site_id", "due_at")), Index(fields=("item_id",)))
+
+
+class ReleaseRow(Model):
+    """Items that are published and unpublished together. `version` counts changes.
+
+    `state` is open, scheduled, done or failed; a failed one says why in `problems`. The actor is who changed it last:
+    as them it is done when it is due.
+    """
+
+    id = fields.UUIDField(primary_key=True)
+    site_id = fields.UUIDField(db_index=True)
+    name = fields.CharField(max_length=200)
+    version = fields.IntField(default=1)
+    state = fields.CharField(max_length=10)
+    due_at = fields.DatetimeField(null=True)
+    done_at = fields.DatetimeField(null=True)
+    late_by = fields.FloatField(null=True)
+    problems: object = fields.JSONField()
+    job_id = fields.UUIDField(null=True)
+    created_at = fields.DatetimeField()
+    created_by = fields.UUIDField(null=True)
+    updated_at = fields.DatetimeField()
+    actor_kind = fields.CharField(max_length=10)
+    actor_id = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "content_releases"
+
+
+class ReleaseItemRow(Model):
+    """One item of a release; `locale` null is all that it has then."""
+
+    id = fields.BigIntField(primary_key=True)
+    release_id = fields.UUIDField()
+    place = fields.SmallIntField()
+    item_id = fields.UUIDField(db_index=True)
+    locale = fields.CharField(max_length=35, null=True)
+    action = fields.CharField(max_length=10)
+
+    class Meta:
+        table = "content_release_items"
+        unique_together = (("release_id", "place"),)
+
+
+class DocumentLinkRow(Model):
+    """What a published document points to: one row a relation value that readers see, gone with the document."""
+
+    id = fields.BigIntField(primary_key=True)
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    field = fields.CharField(max_length=63)
+    target_id = fields.UUIDField()
+
+    class Meta:
+        table = "document_links"
+        indexes = (Index(fields=("item_id", "locale")), Index(fields=("target_id", "id")))

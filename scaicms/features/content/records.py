@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from scaicms.features.content.events import ContentEvent
-from scaicms.features.content_types.service import CompiledType
+from scaicms.features.content_types.service import CompiledType, Stage
 from scaicms.features.taxonomies.service import ItemTerm
 
 
@@ -31,6 +31,10 @@ class Item:
     terms: tuple[ItemTerm, ...] = ()
     locales: tuple[str, ...] = ()
     """Those in which there is an entry; what the caller may not read is left out where an item is shown."""
+    publish_at: datetime | None = None
+    unpublish_at: datetime | None = None
+    stage: Stage | None = None
+    """Where it is in the workflow of its type, if that has one."""
 
     @property
     def other_locales(self) -> list[str]:
@@ -49,18 +53,20 @@ class Item:
 
     @property
     def status(self) -> str:
-        """`changed`: published, and saved since."""
+        """`changed`: published, and saved since. `scheduled`: not published, and to be."""
         if self.published_version is None:
-            return "draft"
+            return "draft" if self.publish_at is None else "scheduled"
         return "published" if self.published_version == self.version else "changed"
 
     @property
     def etag(self) -> str:
-        """Validator of the draft: its version, how often its type has rewritten it, what its terms are called."""
+        """Validator of the draft: its version, how often its type has rewritten it, and what of it changes without a
+        new version: its terms, its times, its stage."""
         layout = self.content_type.layout
         suffix = f"{layout:x}" if layout else ""
-        if self.terms:
-            suffix += hashlib.blake2b(repr(self.terms).encode(), digest_size=6).hexdigest()
+        beside = (self.terms, self.publish_at, self.unpublish_at, self.stage and self.stage.key)
+        if any(beside):
+            suffix += hashlib.blake2b(repr(beside).encode(), digest_size=6).hexdigest()
         return f'"v{self.version}-{suffix}"' if suffix else f'"v{self.version}"'
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from asyncpg import Record
 
@@ -14,7 +15,11 @@ from scaicms.kit.etags import versioned_etag
 
 def draft(item: Item) -> dict[str, Any]:
     """The editing view, private fields included."""
-    return _shape(item, item.data, status=item.status, published_at=item.published_at)
+    times = {"published_at": item.published_at, "publish_at": item.publish_at}
+    shape = _shape(item, item.data, status=item.status, times=times)
+    if item.stage is not None:
+        shape["stage"] = item.stage.key
+    return shape
 
 
 def document(
@@ -27,7 +32,9 @@ def document(
 ) -> tuple[bytes, str]:
     """The complete JSON that delivery will return, and its ETag. `locales` are those in which the item is published,
     where there are others than its own."""
-    shape = _shape(item, item.content_type.published(data), status="published", published_at=published_at)
+    # Whether something newer is planned is the editors' business.
+    times = {"published_at": published_at, "publish_at": None}
+    shape = _shape(item, item.content_type.published(data), status="published", times=times)
     body = json.dumps(_located(shape, locales or [item.locale], fallback_fields))
     return body, versioned_etag(item.version, body)
 
@@ -72,12 +79,28 @@ def _located(
     return shape
 
 
+def with_pending(body: bytes, version: int, pending: Sequence[tuple[str, UUID]]) -> tuple[bytes, str] | None:
+    """A document with what it says of its unpublished targets made anew; None where that is what it says."""
+    shape = json.loads(body)
+    shape.pop("unpublished", None)
+    if pending:
+        shape["unpublished"] = [{"field": field, "id": target} for field, target in pending]
+    after = json.dumps(shape)
+    return None if after == body else (after, versioned_etag(version, after))
+
+
+def with_end(body: bytes, version: int, unpublish_at: datetime | None) -> tuple[bytes, str] | None:
+    """A document with what it says of its end made anew; None where that is what it says."""
+    after = json.dumps({**json.loads(body), "unpublish_at": unpublish_at})
+    return None if after == body else (after, versioned_etag(version, after))
+
+
 def public_data(item: Item) -> dict[str, Any]:
     """`data` without private fields."""
     return item.content_type.public(item.data)
 
 
-def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datetime | None) -> dict[str, Any]:
+def _shape(item: Item, data: dict[str, Any], *, status: str, times: dict[str, datetime | None]) -> dict[str, Any]:
     return {
         "id": item.id,
         "type": item.content_type.key,
@@ -92,7 +115,6 @@ def _shape(item: Item, data: dict[str, Any], *, status: str, published_at: datet
         "created_by": item.created_by,
         "updated_at": item.updated_at,
         "updated_by": item.updated_by,
-        "published_at": published_at,
-        "publish_at": None,
-        "unpublish_at": None,
+        **times,
+        "unpublish_at": item.unpublish_at,
     }

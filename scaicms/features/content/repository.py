@@ -14,9 +14,15 @@ from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import new_id
 
-_ITEM = """
-SELECT i.id, i.site_id, i.type_id, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version, e.published_version,
-       e.updated_at, e.updated_by, d.published_at,
+# When the next scheduled action is due, of the entry `e` of the item `i`.
+_NEXT_DUE = """(SELECT min(s.due_at) FROM content_schedule s WHERE s.item_id = i.id AND s.state = 'pending'
+    AND s.action = '{action}' AND (s.locales IS NULL OR e.locale = ANY(s.locales)))"""
+PUBLISH_AT, UNPUBLISH_AT = _NEXT_DUE.format(action="publish"), _NEXT_DUE.format(action="unpublish")
+
+_ITEM = f"""
+SELECT i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version,
+       e.published_version, e.updated_at, e.updated_by, d.published_at,
+       {PUBLISH_AT} AS publish_at, {UNPUBLISH_AT} AS unpublish_at,
        ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
 FROM items i
 JOIN entries e ON e.item_id = i.id
@@ -40,6 +46,9 @@ def to_item(row: Record, content_type: CompiledType) -> Item:
         updated_by=row["updated_by"],
         published_at=row["published_at"],
         locales=tuple(row["locales"]),
+        publish_at=row["publish_at"],
+        unpublish_at=row["unpublish_at"],
+        stage=content_type.workflow.stage_of(row["stage"]) if content_type.workflow is not None else None,
     )
 
 
@@ -77,6 +86,21 @@ async def hold_type_of(site_id: UUID, item_id: UUID) -> Record | None:
     )
 
 
+async def hold_items(site_id: UUID, item_ids: Sequence[UUID]) -> None:
+    """Hold several items until the transaction ends: all their types first, then the items in the order of their ids,
+    so that nobody who does so, or changes a type, waits for ever. To be called before any lock on one of them.
+    """
+    await db.execute(
+        """SELECT hold_content_type(t.type_id) FROM (SELECT DISTINCT type_id FROM items
+           WHERE site_id = $1 AND id = ANY($2) ORDER BY type_id) t""",
+        site_id,
+        item_ids,
+    )
+    await db.execute(
+        "SELECT 1 FROM items WHERE site_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE", site_id, item_ids
+    )
+
+
 async def insert_item(item: Item) -> None:
     await db.execute(
         """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, created_at, created_by)
@@ -94,6 +118,10 @@ async def insert_item(item: Item) -> None:
         json.dumps_text(item.data),
         item.version,
     )
+
+
+async def put_stage(site_id: UUID, item_id: UUID, stage: str) -> None:
+    await db.execute("UPDATE items SET stage = $3 WHERE id = $2 AND site_id = $1", site_id, item_id, stage)
 
 
 async def update_draft(item: Item) -> None:
@@ -170,6 +198,7 @@ async def remove_for_good(site_id: UUID, item_id: UUID) -> None:
     for sql in (
         "DELETE FROM content_references WHERE item_id = $1 AND site_id = $2",
         "DELETE FROM import_sources WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM content_schedule WHERE item_id = $1 AND site_id = $2",
         "DELETE FROM entries USING items WHERE entries.item_id = $1 AND items.id = $1 AND items.site_id = $2",
         "DELETE FROM items WHERE id = $1 AND site_id = $2",
     ):

@@ -4,7 +4,6 @@ from aiohttp import web
 
 from scaicms.features.content import permissions, render
 from scaicms.features.content.delivery import DeliveryService
-from scaicms.features.content.publishing import PublishingService
 from scaicms.features.content.records import Item
 from scaicms.features.content.replies import written_reply
 from scaicms.features.content.schemas import (
@@ -14,8 +13,6 @@ from scaicms.features.content.schemas import (
     ItemOut,
     ListItems,
     PatchItem,
-    PublishItem,
-    PublishQuery,
     PutItem,
     ReadItem,
 )
@@ -194,47 +191,3 @@ async def delete_item(call: Call) -> web.StreamResponse:
         expected_version=expected_version(call.request),
     )
     return no_content()
-
-
-@routes.post(
-    "/{id}/publish",
-    permission=permissions.PUBLISH,
-    summary="Publish an item",
-    description="Renders the drafts into the documents that readers get, in all locales of the item or in some: all "
-    "or none. The answer is about the first of them. `plan.unpublished_targets` lists related items that are not "
-    "published.",
-    query=PublishQuery,
-    body=PublishItem,
-    body_required=False,
-    body_example={"locales": ["en"]},
-    response=ItemOut,
-    errors=(404, 412),
-    conditional=True,
-)
-async def publish_item(call: Call) -> web.StreamResponse:
-    written = await call.get(PublishingService).publish(
-        call.principal,
-        call.site,
-        call.path_id(),
-        locales=(await call.body(PublishItem)).locales,
-        expected_version=expected_version(call.request),
-        dry_run=call.query(PublishQuery).dry_run,
-    )
-    return written_reply(written, plan=True)
-
-
-@routes.post(
-    "/{id}/unpublish",
-    permission=permissions.PUBLISH,
-    summary="Take an item out of delivery",
-    description="In all of its locales, or in some.",
-    body=PublishItem,
-    body_required=False,
-    body_example={"locales": ["en"]},
-    response=ItemOut,
-    errors=(404, 409),
-)
-async def unpublish_item(call: Call) -> web.StreamResponse:
-    locales = (await call.body(PublishItem)).locales
-    service = call.get(PublishingService)
-    return written_reply(await service.unpublish(call.principal, call.site, call.path_id(), locales=locales))

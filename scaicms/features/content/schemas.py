@@ -10,7 +10,7 @@ from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
-Status = Literal["draft", "published", "changed"]
+Status = Literal["draft", "published", "changed", "scheduled"]
 TermName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Terms = Annotated[list[TermName | TermGiven], Field(max_length=100)]
 Taxonomies = Annotated[dict[Annotated[str, Field(max_length=63)], Terms | None], Field(max_length=50)]
@@ -83,6 +83,11 @@ class ItemOut(Answer):
     fallback_fields: dict[str, str] | None = Field(
         default=None, description="Of what is published: fields taken from other locales, with the locale of each."
     )
+    unpublished: list[UnpublishedTarget] | None = Field(
+        default=None,
+        description="Of what is published: related items that are not, and so cannot be read. It is kept up to date.",
+    )
+    stage: str | None = Field(default=None, description="Of a draft whose type has a workflow: its stage.")
     plan: PublishPlan | None = None
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
@@ -108,6 +113,7 @@ class ListItems(PageQuery):
     status: Literal["published", "draft", "any"] = "published"
     locale: str | None = Field(default=None, max_length=35)
     fallback: Fallback = None
+    stage: str | None = Field(default=None, max_length=63, description="Drafts in this stage of the type's workflow.")
     sort: str | None = Field(
         default=None,
         max_length=300,
@@ -119,12 +125,6 @@ class ListItems(PageQuery):
 
 class DeleteItem(Query):
     permanent: bool = Field(default=False, description="Remove for good instead of putting it into the trash.")
-
-
-class PublishItem(Body):
-    locales: (
-        Annotated[list[Annotated[str, Field(min_length=1, max_length=35)]], Field(min_length=1, max_length=100)] | None
-    ) = Field(default=None, description="All locales of the item when absent.")
 
 
 class PublishQuery(Query):

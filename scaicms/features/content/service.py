@@ -7,7 +7,17 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import access, drafts, fallbacks, permissions, repository, sharing
+from scaicms.features.content import (
+    access,
+    drafts,
+    fallbacks,
+    links,
+    permissions,
+    repository,
+    schedule_repository,
+    sharing,
+    workflow,
+)
 from scaicms.features.content.delivery import DeliveryService, Document
 from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
@@ -87,10 +97,13 @@ class ContentService(Service):
                 updated_by=principal.author_id,
                 published_at=None,
                 locales=(locale,),
+                stage=content_type.workflow.stage_of(None) if content_type.workflow is not None else None,
             )
             await drafts.check_relations(item, sees=access.seer(principal, site.id))
             await drafts.check_unique(item)
             await repository.insert_item(item)
+            if item.stage is not None:
+                await repository.put_stage(site.id, item.id, item.stage.key)
             if new.taxonomies:
                 item = await self._with_terms(site, item, new.taxonomies)
             await sharing.keep_references(item)
@@ -153,6 +166,7 @@ class ContentService(Service):
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.transaction():
             item = await self._lock(principal, permissions.PUBLISH, site, item_id, locale, expected_version)
+            workflow.require_publishable(item)
             if dry_run:
                 written = Written(item, (), await drafts.check_relations(item))
             else:
@@ -174,6 +188,7 @@ class ContentService(Service):
                 raise NotPublishedError
             facts = [_fact(ContentUnpublished, replace(item, locale=locale)) for locale in removed]
             jobs = [*await record_many(facts, actor=principal), *await fallbacks.ask_for_refresh(item)]
+            jobs += await links.come_or_gone(item)
             return _as_seen(principal, Written(replace(item, published_version=None, published_at=None), jobs))
 
     async def delete(
@@ -190,7 +205,9 @@ class ContentService(Service):
         async with db.transaction():
             item = await self._lock(principal, permissions.DELETE, site, item_id, None, expected_version)
             await _require_whole(principal, permissions.DELETE, item)
-            await repository.remove_documents(site.id, item.id)
+            if await repository.remove_documents(site.id, item.id):
+                await links.come_or_gone(item)
+            await schedule_repository.cancel_all(item.id)
             if permanent:
                 await repository.remove_for_good(site.id, item.id)
             else:
@@ -273,6 +290,7 @@ class ContentService(Service):
     async def _publish(self, principal: Principal, site: Site, item: Item) -> Written:
         principal.require(permissions.PUBLISH.code, item.site_id)
         access.require_item(principal, permissions.PUBLISH, item)
+        workflow.require_publishable(item)
         unpublished = await drafts.check_relations(item)
         has_terms = bool(item.terms) or item.published_version is not None
         if has_terms:
@@ -285,7 +303,8 @@ class ContentService(Service):
             await self._terms.publish(item.id, item.locale)
         published = replace(item, published_version=item.version, published_at=published_at)
         jobs = await record(_fact(ContentPublished, published), actor=principal)
-        return Written(published, [*jobs, *await fallbacks.ask_for_refresh(item)], unpublished)
+        jobs = [*jobs, *await fallbacks.ask_for_refresh(item), *await links.published(item, made.data, made.body)]
+        return Written(published, jobs, unpublished)
 
     async def _lock(
         self,

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
@@ -9,15 +10,23 @@ from scaicms.features.content.fallbacks import LocaleRefreshService
 from scaicms.features.content.import_batches import ImportBatches, Report
 from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.jobs import (
+    DO_RELEASE,
+    DO_SCHEDULED,
+    HEAL_LINKS,
     IMPORT_CONTENT,
     REFRESH_LOCALES,
     REFRESH_TERMS,
     ImportPayload,
+    LinksPayload,
     RefreshLocalesPayload,
     RefreshTermsPayload,
+    ReleasePayload,
+    ScheduledPayload,
 )
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
+from scaicms.features.content.releases import ReleaseService
+from scaicms.features.content.scheduling import ScheduleService
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
 from scaicms.infra.jobs.declare import Task
@@ -59,12 +68,24 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
 
 async def refresh_terms(payload: RefreshTermsPayload, job: RunningJob) -> None:
     """One turn of rendering the documents that show a term."""
-    started = time.monotonic()
     site = await job.services.get(SiteService).by_id(job.site_id)
-    batches = job.services.get(RefreshService).batches(
-        SYSTEM, site, payload.term_id, resume=job.progress, checkpoint=job.checkpoint
+    service = job.services.get(RefreshService)
+    await _take_turn(
+        job, service.batches(SYSTEM, site, payload.term_id, resume=job.progress, checkpoint=job.checkpoint)
     )
-    changed = 0
+
+
+async def heal_links(payload: LinksPayload, job: RunningJob) -> None:
+    """One turn of rendering the documents that point to an item which was published or unpublished."""
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    service = job.services.get(RefreshService)
+    await _take_turn(
+        job, service.link_batches(SYSTEM, site, payload.item_id, resume=job.progress, checkpoint=job.checkpoint)
+    )
+
+
+async def _take_turn(job: RunningJob, batches: AsyncIterator[int]) -> None:
+    started, changed = time.monotonic(), 0
     async for number in batches:
         changed += number
         if time.monotonic() - started > TURN_SECONDS:
@@ -78,8 +99,23 @@ async def refresh_locales(payload: RefreshLocalesPayload, job: RunningJob) -> No
     job.result = {"changed": changed}
 
 
+async def do_scheduled(payload: ScheduledPayload, job: RunningJob) -> None:
+    """Publish or unpublish what is due, in the transaction that finishes the job."""
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    await job.services.get(ScheduleService).do(site, payload.schedule_id)
+
+
+async def do_release(payload: ReleasePayload, job: RunningJob) -> None:
+    """Do all of a release that is due, in the transaction that finishes the job."""
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    await job.services.get(ReleaseService).do(site, payload.release_id, job.id)
+
+
 TASKS = (
     Task(IMPORT_CONTENT, import_content),
     Task(REFRESH_LOCALES, refresh_locales),
     Task(REFRESH_TERMS, refresh_terms),
+    Task(HEAL_LINKS, heal_links),
+    Task(DO_SCHEDULED, do_scheduled),
+    Task(DO_RELEASE, do_release),
 )

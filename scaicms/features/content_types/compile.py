@@ -20,6 +20,7 @@ from scaicms.features.content_types.fields import (
 )
 from scaicms.features.content_types.values import BUILDERS, list_of
 from scaicms.features.content_types.walking import Leaf, leaves, settle_ids, shown
+from scaicms.features.content_types.workflows import Workflow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.schemas import field_errors
 
@@ -49,6 +50,7 @@ class CompiledType:
     components: Mapping[str, ComponentDefinition]
     """What the fields define, at any depth."""
     model: type[BaseModel]
+    workflow: Workflow | None = None
 
     @cached_property
     def has_relations(self) -> bool:

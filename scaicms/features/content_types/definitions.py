@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from scaicms.features.content_types.compile import CompiledType, compile_model, compile_models
 from scaicms.features.content_types.fields import FieldDefinition, all_components, all_fields
 from scaicms.features.content_types.models import ContentTypeRow
+from scaicms.features.content_types.workflows import Workflow
 from scaicms.kit.errors import FieldError, InvalidError
 
 
@@ -36,6 +37,7 @@ def compile_row(row: ContentTypeRow, fields: Sequence[FieldDefinition] | None = 
         layout=row.layout,
         url_pattern=row.url_pattern,
         settings=settings,
+        workflow=Workflow.model_validate(row.workflow) if row.workflow is not None else None,
         fields={field.key: field for field in given},
         components=components,
         model=compile_model(row.key, given, components),

@@ -50,3 +50,7 @@ class PlanNotFoundError(NotFoundError):
 class PlanRequiredError(ConflictError):
     code = "plan_required"
     message = "This change could lose or invalidate stored data; it cannot be applied at once."
+
+
+class StageInUseError(ConflictError):
+    code, message = "stage_in_use", "There are items in stages that would be no more; move them first."

@@ -18,6 +18,7 @@ class ContentTypeRow(Model):
     kind = fields.CharField(max_length=10)
     definitions: object = fields.JSONField()
     url_pattern = fields.CharField(max_length=200, null=True)
+    workflow: object = fields.JSONField(null=True)
     settings: object = fields.JSONField()
     version = fields.IntField(default=1)
     layout = fields.IntField(default=0)

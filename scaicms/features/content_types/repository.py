@@ -38,6 +38,18 @@ async def has_items(site_id: UUID, type_id: UUID) -> bool:
     return bool(await db.fetchval(sql, site_id, type_id))
 
 
+async def stages_in_use(type_id: UUID, *, but: Iterable[str]) -> dict[str, int]:
+    """How many items outside the trash are in other stages than these."""
+    rows = await db.fetch(
+        """SELECT stage, count(*) AS items FROM items
+           WHERE type_id = $1 AND deleted_at IS NULL AND stage IS NOT NULL AND stage <> ALL($2)
+           GROUP BY stage ORDER BY stage""",
+        type_id,
+        list(but),
+    )
+    return {row["stage"]: row["items"] for row in rows}
+
+
 async def hold(type_id: UUID) -> int | None:
     """Keep changes of a type's stored data out until this transaction ends; the version that the type has, if any."""
     version: int | None = await db.fetchval("SELECT type_version FROM hold_content_type($1)", type_id)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from scaicms.features.content_types.changes import Op
 from scaicms.features.content_types.fields import MAX_FIELDS, FieldDefinition, FieldKey, check_fields
+from scaicms.features.content_types.workflows import Workflow
 from scaicms.kit.schemas import Answer, Body, Query
 
 __all__ = ["ContentTypeOut", "CreateContentType", "FieldDefinition", "SchemaQuery", "TypesQuery", "UpdateContentType"]
@@ -37,6 +38,7 @@ class CreateContentType(Body):
     url_pattern: UrlPattern | None = Field(
         default=None, description="Path of an item on the public site, with {slug} where its slug goes."
     )
+    workflow: Workflow | None = Field(default=None, description="Stages of items; without it there are none.")
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -45,6 +47,7 @@ class UpdateContentType(Body):
     description: str | None = Field(default=None, max_length=2000)
     fields: Fields | None = None
     url_pattern: UrlPattern | None = None
+    workflow: Workflow | None = Field(default=None, description="null: none any more.")
     settings: dict[str, Any] | None = None
 
 
@@ -153,6 +156,7 @@ class ContentTypeOut(Answer):
     kind: Literal["collection", "single"]
     fields: tuple[FieldDefinition, ...] = Field(validation_alias="definitions")
     url_pattern: str | None
+    workflow: Workflow | None
     settings: dict[str, Any]
     version: int
     created_at: datetime

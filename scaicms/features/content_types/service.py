@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from asyncpg import LockNotAvailableError
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.content_types import describing, permissions, repository
@@ -16,6 +17,7 @@ from scaicms.features.content_types.errors import (
     ContentTypeInUseError,
     PlanInProgressError,
     PlanRequiredError,
+    StageInUseError,
     unknown_type,
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
@@ -25,12 +27,17 @@ from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.reach import reaches, readable, writable
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
 from scaicms.features.content_types.stored import declare as declare_rows
+from scaicms.features.content_types.stored import keep_writers_out
 from scaicms.features.content_types.walking import Leaf
+from scaicms.features.content_types.workflows import Stage, Workflow
+from scaicms.features.permissions.service import PermissionService
+from scaicms.features.roles.service import RoleService
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
+from scaicms.kit.errors import FieldError, InvalidError, UnavailableError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import given
@@ -42,6 +49,8 @@ __all__ = [
     "CompiledType",
     "ContentTypeService",
     "Leaf",
+    "Stage",
+    "Workflow",
     "declare_parts",
     "declare_rows",
     "number_sql",
@@ -49,6 +58,8 @@ __all__ = [
 ]
 
 TOPIC = "content_types"
+# How long a change of stages waits for writers to finish; longer, and all of them would wait behind it.
+LOCK_SECONDS = 1.0
 
 
 class ContentTypeService(Service):
@@ -56,6 +67,8 @@ class ContentTypeService(Service):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        self._roles = services.get(RoleService)
+        self._permissions = services.get(PermissionService)
         self._compiled: dict[tuple[UUID, str], CompiledType] = {}
         services.resources.notices.subscribe(TOPIC, self._forget)
 
@@ -127,6 +140,7 @@ class ContentTypeService(Service):
         if not reaches(principal, permissions.WRITE, site, new.key):
             raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {new.key}.")
         check_new(new.fields)
+        await self._check_workflow(new.workflow)
         now = utcnow()
         row = ContentTypeRow(
             id=new_id(),
@@ -161,20 +175,32 @@ class ContentTypeService(Service):
         Raises:
             PlanRequiredError: stored items might not fit any more; the message says which changes are why.
         """
+        await self._check_workflow(change.workflow)
         async with db.transaction():
             row = await writable(principal, site, key)
             check(row)
+            await _keep_stages(row, change)
             if change.fields is not None:
                 await ask_for_indexes(site.id, row.id, fields_of(row.definitions), change.fields)
                 await _apply_fields(row, change.fields)
                 await repository.add_version(row, change.fields, None, principal)
-            row.update_from_dict(given(change, nullable={"url_pattern"}, exclude={"fields"}))
+            row.update_from_dict(given(change, nullable={"url_pattern", "workflow"}, exclude={"fields"}))
             row.updated_at = utcnow()
             await row.save()
             fact = ContentTypeUpdated(site_id=site.id, aggregate_id=row.id, key=key, schema_version=row.version)
             await record(fact, actor=principal)
             await notify(TOPIC, str(site.id))
         return row
+
+    async def _check_workflow(self, workflow: Workflow | None) -> None:
+        if workflow is None:
+            return
+        named = {role for stage in workflow.stages for role in stage.roles}
+        roles = {role for role in named if not await self._roles.role_exists(role)}
+        codes = {stage.permission for stage in workflow.stages if stage.permission is not None}
+        errors = list(workflow.errors(roles, set(self._permissions.unknown(codes))))
+        if errors:
+            raise InvalidError("The workflow names what there is not.", errors=errors)
 
     async def delete(self, principal: Principal, site: Site, key: str) -> None:
         async with db.transaction():
@@ -186,6 +212,25 @@ class ContentTypeService(Service):
             await ask_for_indexes(site.id, row.id, fields_of(row.definitions), ())
             await record(ContentTypeDeleted(site_id=site.id, aggregate_id=row.id, key=key), actor=principal)
             await notify(TOPIC, str(site.id))
+
+
+async def _keep_stages(row: ContentTypeRow, change: UpdateContentType) -> None:
+    """Refuse a workflow without stages that items are in. Nobody moves items until the transaction ends."""
+    if "workflow" not in change.model_fields_set or change.workflow is None:
+        return
+    try:
+        await keep_writers_out(row.id, LOCK_SECONDS)
+    except LockNotAvailableError:
+        raise UnavailableError("Items of this type are being written all the time; try again.") from None
+    kept = [stage.key for stage in change.workflow.stages]
+    used = await repository.stages_in_use(row.id, but=kept)
+    if used:
+        raise StageInUseError(
+            errors=[
+                FieldError("/workflow/stages", "stage_in_use", f"Items in the stage {stage}: {number}.")
+                for stage, number in used.items()
+            ]
+        )
 
 
 async def _apply_fields(row: ContentTypeRow, fields: tuple[FieldDefinition, ...]) -> None:
