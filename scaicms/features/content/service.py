@@ -23,7 +23,6 @@ from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
     ContentDeleted,
-    ContentEvent,
     ContentPublished,
     ContentUnpublished,
     ContentUpdated,
@@ -107,7 +106,7 @@ class ContentService(Service):
             if new.taxonomies:
                 item = await self._with_terms(site, item, new.taxonomies)
             await sharing.keep_references(item)
-            await record(_fact(ContentCreated, item), actor=principal)
+            await record(item.fact(ContentCreated), actor=principal)
             written = await self._publish(principal, site, item) if new.publish else Written(item)
             return replace(written, item=access.as_written(principal, written.item, data))
 
@@ -149,7 +148,7 @@ class ContentService(Service):
             if taxonomies is not None:
                 item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
             await sharing.keep_references(item)
-            jobs = await record(_fact(ContentUpdated, item), actor=principal)
+            jobs = await record(item.fact(ContentUpdated), actor=principal)
             return Written(access.as_written(principal, item, data), jobs)
 
     async def publish(
@@ -186,7 +185,7 @@ class ContentService(Service):
             removed = await repository.remove_documents(site.id, item.id, locales)
             if not removed:
                 raise NotPublishedError
-            facts = [_fact(ContentUnpublished, replace(item, locale=locale)) for locale in removed]
+            facts = [replace(item, locale=locale).fact(ContentUnpublished) for locale in removed]
             jobs = [*await record_many(facts, actor=principal), *await fallbacks.ask_for_refresh(item)]
             jobs += await links.come_or_gone(item)
             return _as_seen(principal, Written(replace(item, published_version=None, published_at=None), jobs))
@@ -212,7 +211,7 @@ class ContentService(Service):
                 await repository.remove_for_good(site.id, item.id)
             else:
                 await repository.put_into_trash(site.id, item.id)
-            await record(_fact(ContentDeleted, item), actor=principal)
+            await record(item.fact(ContentDeleted), actor=principal)
 
     async def draft(
         self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None
@@ -302,7 +301,7 @@ class ContentService(Service):
         if has_terms:
             await self._terms.publish(item.id, item.locale)
         published = replace(item, published_version=item.version, published_at=published_at)
-        jobs = await record(_fact(ContentPublished, published), actor=principal)
+        jobs = await record(published.fact(ContentPublished), actor=principal)
         jobs = [*jobs, *await fallbacks.ask_for_refresh(item), *await links.published(item, made.data, made.body)]
         return Written(published, jobs, unpublished)
 
@@ -396,7 +395,3 @@ def _as_seen(principal: Principal, written: Written) -> Written:
     item = access.as_written(principal, written.item)
     unpublished = [target for target in written.unpublished if target.field in item.data]
     return replace(written, item=item, unpublished=unpublished)
-
-
-def _fact(kind: type[ContentEvent], item: Item) -> ContentEvent:
-    return item.fact(kind)

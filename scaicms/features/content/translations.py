@@ -11,6 +11,7 @@ from scaicms.features.content import (
     access,
     drafts,
     fallbacks,
+    links,
     permissions,
     repository,
     sharing,
@@ -132,6 +133,7 @@ class TranslationService(Service):
             await sharing.keep_references(replace(item, data={}))
             if item.published_version is not None:
                 await record(item.fact(ContentUnpublished), actor=principal)
+                await links.come_or_gone(item)
             await record(item.fact(TranslationRemoved), actor=principal)
             await fallbacks.ask_for_refresh(item)
 

@@ -196,3 +196,50 @@ async def test_whatever_comes_and_goes_at_the_same_time_documents_end_right(arti
         read = (await document(articles, item)).json
         missing = [target for target in read["data"]["others"] if target not in there]
         assert [entry["id"] for entry in read.get("unpublished", [])] == missing
+
+
+async def test_what_a_document_takes_from_another_locale_is_named_too(site, drain):
+    locales = {"locales": [{"code": "en"}, {"code": "de", "fallback": ["en"]}]}
+    assert (await site.patch(f"/sites/{site.site}", locales)).status == 200
+    await asyncio.sleep(0.1)
+    fields = [
+        {"key": "title", "type": "string", "localized": True},
+        {"key": "author", "type": "relation", "target": "page", "localized": True},
+    ]
+    assert (await site.post("/content-types", {"key": "page", "name": "Page", "fields": fields})).status == 201
+    author = (await site.post("/content", {"type": "page", "data": {"title": "Author"}})).json
+    new = {"type": "page", "data": {"title": "Hello", "author": author["id"]}, "publish": True}
+    item = (await site.post("/content", new)).json
+    path = f"/content/{item['id']}"
+    assert (await site.put(f"{path}/translations/de", {"data": {"title": "Hallo"}})).status in (200, 201)
+    await publish(site, item, locales=["de"])
+    german = (await site.get(f"{path}?locale=de&status=published")).json
+    assert german["fallback_fields"] == {"author": "en"}
+    assert german["unpublished"] == named(("author", author))
+    await publish(site, author)
+    await drain()
+    for locale in ("en", "de"):
+        assert "unpublished" not in (await site.get(f"{path}?locale={locale}&status=published")).json
+    await site.post(f"/content/{author['id']}/unpublish")
+    await site.post(f"{path}/unpublish", {"locales": ["en"]})
+    await site.post(f"{path}/publish", {"locales": ["en"]})
+    await drain()
+    for locale in ("en", "de"):
+        read = (await site.get(f"{path}?locale={locale}&status=published")).json
+        assert read["unpublished"] == named(("author", author)), locale
+
+
+async def test_a_target_that_loses_its_only_published_locale_is_named(articles, drain):
+    locales = {"locales": [{"code": "en"}, {"code": "de"}]}
+    assert (await articles.patch(f"/sites/{articles.site}", locales)).status == 200
+    await asyncio.sleep(0.1)
+    target = await create(articles, title="Target")
+    translated = await articles.put(f"/content/{target['id']}/translations/de", {"data": {"title": "Ziel"}})
+    assert translated.status in (200, 201), translated.raw
+    await publish(articles, target, locales=["de"])
+    item = await create(articles, related=target["id"])
+    await publish(articles, item)
+    assert "unpublished" not in (await document(articles, item)).json
+    assert (await articles.delete(f"/content/{target['id']}/translations/de")).status == 204
+    await drain()
+    assert (await document(articles, item)).json["unpublished"] == named(("related", target))
