@@ -35,20 +35,41 @@ class Chain:
             frozenset.intersection(*bounds) if bounds else None,
         )
 
-    def conditions(self, bound: Bound, *, drafts: bool) -> list[str]:
-        """SQL on the row `d` of a list: that the item is read in the locale of this row."""
-        own = _OWN.format(owner=bound.bind(self.owner_id)) if self.owned else ""
-        if len(self.locales) == 1:
-            return [f"d.locale = {bound.bind(self.locales[0])}", *([own] if own else [])]
-        found = [f"d.locale = ANY({bound.bind(list(self.locales))}::text[])"]
-        if own:
-            found.append(f"(NOT d.locale = ANY({bound.bind(list(self.owned))}::text[]) OR {own})")
-        order = bound.bind(list(self.locales))
-        readable = f"(NOT b.locale = ANY({bound.bind(list(self.owned))}::text[]) OR {own})" if own else "true"
-        found.append(
-            f"""NOT EXISTS (SELECT 1 FROM {"entries" if drafts else "documents"} b
-                WHERE b.item_id = d.item_id AND {readable}
-                  AND array_position({order}::text[], b.locale::text)
-                    < array_position({order}::text[], d.locale::text))"""
-        )
+    def branches(self, bound: Bound, *, drafts: bool) -> list[list[str]]:
+        """For each locale SQL conditions on the row `d` of a list: it is in this locale, and the item is read in it."""
+        own = _OWN.format(owner=bound.bind(self.owner_id)) if self.owned else "false"
+        found, better = [], list[str]()
+        for locale in self.locales:
+            conditions = [f"d.locale = {bound.bind(locale)}", *([own] if locale in self.owned else [])]
+            open_ones = [one for one in better if one not in self.owned]
+            owned = [one for one in better if one in self.owned]
+            if open_ones:
+                conditions.append(_lacks(open_ones, bound, drafts=drafts))
+            if owned:
+                conditions.append(f"(NOT {own} OR {_lacks(owned, bound, drafts=drafts)})")
+            found.append(conditions)
+            better.append(locale)
         return found
+
+
+def _lacks(locales: Sequence[str], bound: Bound, *, drafts: bool) -> str:
+    table = "entries" if drafts else "documents"
+    return f"""NOT EXISTS (SELECT 1 FROM {table} b
+                           WHERE b.item_id = d.item_id AND b.locale = ANY({bound.bind(list(locales))}::text[]))"""
+
+
+def page_sql(source: str, wheres: Sequence[str], columns: str, order: str, *, limit: int, offset: int) -> str:
+    """A page of the rows of `source` for which one of the conditions holds, each of which excludes the others.
+
+    With several, the first rows of each are merged: an index is in the order of one locale, never of many.
+    """
+    if len(wheres) == 1:
+        return f"SELECT {columns} FROM {source} d WHERE {wheres[0]} ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+    firsts = [f"(SELECT d.* FROM {source} d WHERE {where} ORDER BY {order} LIMIT {offset + limit})" for where in wheres]
+    merged = " UNION ALL ".join(firsts)
+    return f"SELECT {columns} FROM ({merged}) d ORDER BY {order} LIMIT {limit} OFFSET {offset}"
+
+
+def count_sql(source: str, wheres: Sequence[str]) -> str:
+    """How many rows there are of these."""
+    return " + ".join(f"(SELECT count(*) FROM {source} d WHERE {where})" for where in wheres)

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from scaicms.features.content import access, permissions, render, repository, term_filters, workflow
-from scaicms.features.content.chains import Chain
+from scaicms.features.content.chains import Chain, count_sql, page_sql
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
 from scaicms.features.content.locales import known_locale, locales_asked
@@ -178,7 +178,7 @@ class DeliveryService(Service):
         fixed = [site.id]
         bound = Bound(len(fixed))
         # The type in words: indexes of its fields are partial, and a plan for any argument could not use them.
-        conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'", *chain.conditions(bound, drafts=drafts)]
+        conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'"]
         if query.status == "draft":
             conditions.append("d.published_version IS DISTINCT FROM d.version")
         if query.stage is not None:
@@ -187,18 +187,19 @@ class DeliveryService(Service):
         conditions += compile_filters(others, content_type, bound, visible)
         conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
         order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
-        where = " AND ".join(conditions)
-        source = _DRAFTS if drafts else "documents"
-        counted = f", (SELECT count(*) FROM {source} d WHERE {where}) AS total" if query.count == "exact" else ""
-        sql = f"""SELECT {"d.*" if drafts else "d.body"}{counted} FROM {source} d WHERE {where} ORDER BY {order}
-                  LIMIT {query.page_size} OFFSET {query.offset}"""
+        wheres = [" AND ".join([*conditions, *branch]) for branch in chain.branches(bound, drafts=drafts)]
+        source, total = _DRAFTS if drafts else "documents", ""
+        count = count_sql(source, wheres)
+        if query.count == "exact":
+            total = f", ({count}) AS total"
+        columns = f"{'d.*' if drafts else 'd.body'}{total}"
+        sql = page_sql(source, wheres, columns, order, limit=query.page_size, offset=query.offset)
         arguments = [*fixed, *bound.arguments]
         rows = await self._reads.fetch(sql, *arguments)
         if query.count != "exact":
             return rows, None
         if not rows and query.page > 1:
-            total = await self._reads.fetchval(f"SELECT count(*) FROM {source} d WHERE {where}", *arguments)
-            return rows, total
+            return rows, await self._reads.fetchval(f"SELECT {count}", *arguments)
         return rows, rows[0]["total"] if rows else 0
 
 
