@@ -252,3 +252,33 @@ async def test_fields_of_lists_are_those_within_reach_in_all_their_locales(stori
         assert (answer.status, answer.code) == (403, "field_forbidden")
     shown = (await reader.get("/content?type=story&locale=de&fallback=en")).json["items"]
     assert [one["data"] for one in shown] == [{"title": "Zebra"}]
+
+
+async def test_terms_renamed_while_locales_are_published_are_shown_in_the_end(stories, drain):
+    assert (await stories.post("/taxonomies", {"key": "topics", "name": "Topics"})).status == 201
+    term = (await stories.post("/taxonomies/topics/terms", {"name": "Rust"})).json["id"]
+    body = {"type": "story", "data": {"title": "Zebra", "body": "0"}, "taxonomies": {"topics": ["rust"]}}
+    items = [(await stories.post("/content", body)).json for _ in range(4)]
+    for item in items:
+        for locale in ("de", "fr"):
+            await translated(stories, item, locale)
+
+    async def rename(number):
+        changed = await stories.patch(f"/taxonomies/topics/terms/{term}", {"name": f"Name {number}"})
+        assert changed.status == 200
+
+    async def publish(item, number):
+        saved = await stories.patch(f"/content/{item['id']}", {"data": {"body": f"{number}", "price": number}})
+        assert saved.status == 200
+        await published(stories, item, *["de", "en", "fr"][: number % 3 + 1])
+
+    changes = (change for number in range(6) for change in (rename(number), *(publish(one, number) for one in items)))
+    await asyncio.gather(*changes, drain(), drain())
+    await rename(7)
+    await drain()
+    for item in items:
+        english = await read(stories, item, "locale=en")
+        for locale in ("en", "de", "fr"):
+            found = await read(stories, item, f"locale={locale}")
+            assert [shown["name"] for shown in found["taxonomies"]["topics"]] == ["Name 7"]
+            assert (found["data"]["body"], found["locales"]) == (english["data"]["body"], ["de", "en", "fr"])
