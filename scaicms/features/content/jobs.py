@@ -50,6 +50,15 @@ class LinksPayload(JobPayload):
 HEAL_LINKS = Job("content.heal_links", "default", LinksPayload, atomic=False)
 
 
+class TypeLinksPayload(JobPayload):
+    """The content type whose documents were made anew with its fields."""
+
+    type_id: UUID
+
+
+FIND_LINKS = Job("content.find_links", "default", TypeLinksPayload, atomic=False)
+
+
 class RefreshTermsPayload(JobPayload):
     """The term that is called otherwise; None: some that documents of the site show are gone."""
 

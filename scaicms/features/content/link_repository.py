@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from asyncpg import Record
+
 from scaicms.features.taxonomies.service import Showing
 from scaicms.infra import db
 
@@ -93,3 +95,22 @@ async def needed(site_id: UUID, item_id: UUID, *, limit: int) -> list[UUID]:
         limit,
     )
     return [row["id"] for row in rows]
+
+
+async def of_type(type_id: UUID, *, after: int, limit: int) -> list[Showing]:
+    rows = await db.fetch(
+        "SELECT id, item_id, locale FROM documents WHERE type_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        type_id,
+        after,
+        limit,
+    )
+    return [Showing(*row) for row in rows]
+
+
+async def data_of(documents: Sequence[Showing]) -> list[Record]:
+    return await db.fetch(
+        """SELECT d.item_id, d.locale, d.data FROM documents d
+           JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)""",
+        [document.item_id for document in documents],
+        [document.locale for document in documents],
+    )

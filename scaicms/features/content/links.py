@@ -33,8 +33,7 @@ async def keep(
     """The same for any document that has been made anew."""
     if not content_type.has_relations:
         return []
-    leaves = content_type.leaves(data)
-    links = list(dict.fromkeys((leaf.top, target) for leaf in leaves for target in leaf.targets))
+    links = found(content_type, data)
     await link_repository.put(item_id, locale, links)
     await link_repository.keep_published([target for _, target in links])
     pending = await link_repository.pending([(item_id, locale)])
@@ -42,6 +41,12 @@ async def keep(
     if made is not None:
         await repository.put_body(item_id, locale, *made)
     return [await _heal(content_type.site_id, item_id)] if pending else []
+
+
+def found(content_type: CompiledType, data: Mapping[str, Any]) -> list[tuple[str, UUID]]:
+    """What public data points to: the field, and the target."""
+    leaves = content_type.leaves(data)
+    return list(dict.fromkeys((leaf.top, target) for leaf in leaves for target in leaf.targets))
 
 
 async def come_or_gone(item: Item) -> list[UUID]:

@@ -7,12 +7,14 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import link_repository, permissions, render, repository
+from scaicms.features.content import link_repository, links, permissions, render, repository
 from scaicms.features.content.events import ContentRefreshed
+from scaicms.features.content_types.service import ContentTypeService
 from scaicms.features.taxonomies.service import Showing, TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record_many
 from scaicms.infra.services import Service, Services
+from scaicms.kit import json
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
@@ -32,6 +34,7 @@ class RefreshService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._terms = services.get(TermLinks)
+        self._types = services.get(ContentTypeService)
 
     async def batches(
         self,
@@ -72,21 +75,47 @@ class RefreshService(Service):
         async def find(after: int) -> Sequence[Showing]:
             return await link_repository.pointing(item_id, after=after, limit=BATCH)
 
-        async def prepare(documents: Sequence[Showing]) -> Render:
-            pending = await link_repository.pending([(document.item_id, document.locale) for document in documents])
-            return lambda row: render.with_pending(
-                row["body"], row["version"], pending.get((row["item_id"], row["locale"]), ())
-            )
-
         if resume is None:
             async with db.transaction():
                 await link_repository.wait_for_pending(item_id)
             for document in await link_repository.own_documents(item_id):
                 async with db.transaction():
-                    _, changed = await _refresh(principal, site, [document], prepare, wait=True)
+                    _, changed = await _refresh(principal, site, [document], _pending, wait=True)
                 yield changed
+        async for changed in _walk(principal, site, find, _pending, resume=resume, checkpoint=checkpoint):
+            yield changed
+
+    async def type_batches(
+        self,
+        principal: Principal,
+        site: Site,
+        type_id: UUID,
+        *,
+        resume: dict[str, int] | None,
+        checkpoint: Checkpoint,
+    ) -> AsyncIterator[int]:
+        """The same for all documents of a type, whose fields have changed: what they point to is found anew."""
+
+        async def find(after: int) -> Sequence[Showing]:
+            return await link_repository.of_type(type_id, after=after, limit=BATCH)
+
+        async def prepare(documents: Sequence[Showing]) -> Render:
+            content_type = await self._types.held(type_id)
+            for row in await link_repository.data_of(documents):
+                points_to = links.found(content_type, json.loads(row["data"]))
+                await link_repository.put(row["item_id"], row["locale"], points_to)
+            return await _pending(documents)
+
         async for changed in _walk(principal, site, find, prepare, resume=resume, checkpoint=checkpoint):
             yield changed
+
+
+async def _pending(documents: Sequence[Showing]) -> Render:
+    """What makes documents name those of their targets that are not published."""
+    pending = await link_repository.pending([(document.item_id, document.locale) for document in documents])
+    return lambda row: render.with_pending(
+        row["body"], row["version"], pending.get((row["item_id"], row["locale"]), ())
+    )
 
 
 async def _walk(

@@ -1,9 +1,10 @@
-"""Which facts about terms call for work on content."""
+"""Which facts about terms and types call for work on content."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
-from scaicms.features.content.jobs import REFRESH_TERMS, RefreshTermsPayload
+from scaicms.features.content.jobs import FIND_LINKS, REFRESH_TERMS, RefreshTermsPayload, TypeLinksPayload
+from scaicms.features.content_types.events import ContentTypeRewritten
 from scaicms.features.taxonomies.events import TaxonomyDeleted, TermDeleted, TermMerged, TermRenamed
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
@@ -18,6 +19,13 @@ def gone(event: TermMerged | TermDeleted | TaxonomyDeleted) -> Iterable[JobReque
     yield _request(event.site_id, None)
 
 
+def rewritten(event: ContentTypeRewritten) -> Iterable[JobRequest]:
+    """Relations may be called otherwise now, or be no more."""
+    yield FIND_LINKS.request(
+        TypeLinksPayload(type_id=event.aggregate_id), site_id=event.site_id, dedupe_key=f"links:{event.aggregate_id}"
+    )
+
+
 def _request(site_id: UUID | None, term_id: UUID | None) -> JobRequest:
     return REFRESH_TERMS.request(
         RefreshTermsPayload(term_id=term_id), site_id=site_id, dedupe_key=f"terms:{term_id or site_id}"
@@ -29,4 +37,5 @@ SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
     TermMerged: (gone,),
     TermDeleted: (gone,),
     TaxonomyDeleted: (gone,),
+    ContentTypeRewritten: (rewritten,),
 }

@@ -12,6 +12,7 @@ from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.jobs import (
     DO_RELEASE,
     DO_SCHEDULED,
+    FIND_LINKS,
     HEAL_LINKS,
     IMPORT_CONTENT,
     REFRESH_LOCALES,
@@ -22,6 +23,7 @@ from scaicms.features.content.jobs import (
     RefreshTermsPayload,
     ReleasePayload,
     ScheduledPayload,
+    TypeLinksPayload,
 )
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
@@ -84,6 +86,15 @@ async def heal_links(payload: LinksPayload, job: RunningJob) -> None:
     )
 
 
+async def find_links(payload: TypeLinksPayload, job: RunningJob) -> None:
+    """One turn of finding what the documents of a changed type point to."""
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    service = job.services.get(RefreshService)
+    await _take_turn(
+        job, service.type_batches(SYSTEM, site, payload.type_id, resume=job.progress, checkpoint=job.checkpoint)
+    )
+
+
 async def _take_turn(job: RunningJob, batches: AsyncIterator[int]) -> None:
     started, changed = time.monotonic(), 0
     async for number in batches:
@@ -116,6 +127,7 @@ TASKS = (
     Task(REFRESH_LOCALES, refresh_locales),
     Task(REFRESH_TERMS, refresh_terms),
     Task(HEAL_LINKS, heal_links),
+    Task(FIND_LINKS, find_links),
     Task(DO_SCHEDULED, do_scheduled),
     Task(DO_RELEASE, do_release),
 )

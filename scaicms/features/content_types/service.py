@@ -106,6 +106,13 @@ class ContentTypeService(Service):
             raise unknown_type(content_type.key)
         return await self.at_version(content_type.site_id, content_type.key, version)
 
+    async def held(self, type_id: UUID) -> CompiledType:
+        """The type as it is, for who holds it and knows its id alone."""
+        row = await repository.find_type(type_id)
+        if row is None:
+            raise unknown_type(str(type_id))
+        return compile_row(row)
+
     async def with_addresses(self, site_id: UUID) -> list[CompiledType]:
         """The types whose items have pages of their own, oldest first."""
         keys = await repository.keys_with_addresses(site_id)

@@ -267,3 +267,26 @@ async def test_editors_see_versions_and_plan_nothing(things, user):
     assert (await editor.get("/content-types/thing/versions")).status == 200
     assert (await editor.post("/content-types/thing/plan", {"fields": FIELDS})).status == 403
     assert (await editor.post("/content-types/thing/rollback")).status == 403
+
+
+async def test_documents_go_on_naming_unpublished_targets_when_the_relation_is_renamed_or_removed(things, drain):
+    target = await create(things, publish=False, title="Target")
+    item = await create(things, link=target["id"])
+
+    async def named():
+        return (await things.get(f"/content/{item['id']}?status=published")).json.get("unpublished")
+
+    assert await named() == [{"field": "link", "id": target["id"]}]
+    renamed = {"key": "leads_to", "type": "relation", "target": "thing", "renamed_from": "link"}
+    await apply(things, replaced("link", renamed), drain)
+    assert await named() == [{"field": "leads_to", "id": target["id"]}]
+    await things.post(f"/content/{target['id']}/publish")
+    await drain()
+    assert await named() is None
+    await things.post(f"/content/{target['id']}/unpublish")
+    await drain()
+    assert await named() == [{"field": "leads_to", "id": target["id"]}]
+    await apply(things, without("link"), drain)
+    assert await named() is None
+    await roll_back(things, drain)
+    assert await named() == [{"field": "leads_to", "id": target["id"]}]
