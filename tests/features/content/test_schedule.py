@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from prometheus_client import REGISTRY
 
 from scaicms.infra import db
 from tests.features.content.schedules import LATER, come, create, events, listed, schedule, soon
@@ -29,6 +30,38 @@ async def test_what_is_due_is_published_and_says_when_it_was_and_how_late(articl
     assert row["done_at"] > row["due_at"]
     assert row["error"] is None
     assert (await articles.get(f"/content/{item['id']}?status=draft")).json["status"] == "published"
+
+
+async def test_prometheus_is_told_how_late_it_was(articles, drain):
+    def told(what):
+        return REGISTRY.get_sample_value(f"scaicms_schedule_late_seconds_{what}", {"action": "publish"}) or 0
+
+    item = await create(articles)
+    await schedule(articles, item)
+    await come(item["id"], 40)
+    number, seconds = told("count"), told("sum")
+    await drain()
+    assert told("count") == number + 1
+    assert 40 <= told("sum") - seconds < 70
+
+
+async def test_a_key_publishes_at_its_time_unless_it_is_revoked(articles, admin, drain):
+    site_id = (await admin.get(f"/sites/{articles.site}")).json["id"]
+    permissions = ["content:publish", "content:read_drafts"]
+    body = {"name": "k", "permissions": permissions, "site_ids": [site_id]}
+    key = (await admin.post("/api-keys", body)).json
+    first, second = await create(articles), await create(articles)
+    for item in (first, second):
+        await schedule(articles.with_token(key["key"]), item)
+    await come(first["id"])
+    await drain()
+    assert (await listed(articles, first))[0]["state"] == "done"
+    assert (await admin.delete(f"/api-keys/{key['id']}")).status == 204
+    await come(second["id"])
+    await drain()
+    [row] = await listed(articles, second)
+    assert (row["state"], row["created_by"]) == ("failed", key["id"])
+    assert key["key"] not in row["error"]
 
 
 async def test_it_is_done_at_its_time_and_not_before(articles, drain):
