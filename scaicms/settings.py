@@ -109,6 +109,9 @@ class Settings(BaseSettings):
     audit_retention_days: int = Field(default=0, ge=0)
     """How long the audit log, which is also the feed of events, is kept; 0 is for ever."""
 
+    history_days: int = Field(default=30, ge=0, le=36_500)
+    """How long all revisions and past documents are kept, then the last of each day; 0: all for ever."""
+
     worker_concurrency: int = Field(default=10, ge=1, le=500)
     """Jobs that one worker runs at a time on one queue."""
     queue_concurrency: dict[str, Annotated[int, Field(ge=1, le=500)]] = {}

@@ -35,8 +35,9 @@ class Chain:
             frozenset.intersection(*bounds) if bounds else None,
         )
 
-    def branches(self, bound: Bound, *, drafts: bool) -> list[list[str]]:
-        """For each locale SQL conditions on the row `d` of a list: it is in this locale, and the item is read in it."""
+    def branches(self, bound: Bound, source: str) -> list[list[str]]:
+        """For each locale SQL conditions on the row `d` of a list: it is in this locale, and the item is read in it, of
+        those that `source` has."""
         own = _OWN.format(owner=bound.bind(self.owner_id)) if self.owned else "false"
         found, better = [], list[str]()
         for locale in self.locales:
@@ -44,17 +45,16 @@ class Chain:
             open_ones = [one for one in better if one not in self.owned]
             owned = [one for one in better if one in self.owned]
             if open_ones:
-                conditions.append(_lacks(open_ones, bound, drafts=drafts))
+                conditions.append(_lacks(open_ones, bound, source))
             if owned:
-                conditions.append(f"(NOT {own} OR {_lacks(owned, bound, drafts=drafts)})")
+                conditions.append(f"(NOT {own} OR {_lacks(owned, bound, source)})")
             found.append(conditions)
             better.append(locale)
         return found
 
 
-def _lacks(locales: Sequence[str], bound: Bound, *, drafts: bool) -> str:
-    table = "entries" if drafts else "documents"
-    return f"""NOT EXISTS (SELECT 1 FROM {table} b
+def _lacks(locales: Sequence[str], bound: Bound, source: str) -> str:
+    return f"""NOT EXISTS (SELECT 1 FROM {source} b
                            WHERE b.item_id = d.item_id AND b.locale = ANY({bound.bind(list(locales))}::text[]))"""
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, permissions, render, repository, term_filters, workflow
+from scaicms.features.content import access, past, permissions, render, repository, term_filters, workflow
 from scaicms.features.content.chains import Chain, count_sql, page_sql
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
@@ -19,18 +20,20 @@ from scaicms.features.taxonomies.service import ItemTerm, TermLinks
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
+from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
-_BY_ID = "SELECT body, etag FROM documents WHERE item_id = $1 AND locale = $2 AND site_id = $3"
+_BY_ID = "SELECT body, etag FROM {documents} d WHERE item_id = $1 AND locale = $2 AND site_id = $3"
+_BY_ID_NOW = _BY_ID.format(documents="documents")
 _BY_IDS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
-_BY_ID_IN = """SELECT body, etag FROM documents WHERE item_id = $1 AND locale = ANY($2) AND site_id = $3
+_BY_ID_IN = """SELECT body, etag FROM {documents} d WHERE item_id = $1 AND locale = ANY($2) AND site_id = $3
     ORDER BY array_position($2::text[], locale::text)"""
-_BY_SLUG = "SELECT body, etag FROM documents WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
+_BY_SLUG = "SELECT body, etag FROM {documents} d WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
 # The item may have had another slug when it was published in another locale: it is the same item.
-_BY_SLUG_IN = """SELECT d.body, d.etag FROM documents d
+_BY_SLUG_IN = """SELECT d.body, d.etag FROM {documents} d
     WHERE d.locale = ANY($3) AND d.item_id = ANY(ARRAY(
-        SELECT s.item_id FROM documents s
+        SELECT s.item_id FROM {documents} s
         WHERE s.site_id = $1 AND s.type_id = $2 AND s.locale = ANY($3) AND s.slug = $4))
     ORDER BY array_position($3::text[], d.locale::text)"""
 
@@ -85,15 +88,24 @@ class DeliveryService(Service):
         self._reads = services.resources.reads
 
     async def by_id(
-        self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        locale: str | None = None,
+        fallback: str | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> Document:
-        """The published document of an item, in the first of these locales that has one."""
-        principal.require(permissions.READ.code, site.id)
+        """The published document of an item, in the first of these locales that has one; what it was at a moment
+        (`as_of`, UTC), for who may read drafts."""
+        scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
-        scope = principal.scope(permissions.READ.code, site.id)
         if len(chain) == 1:
-            return _seen(scope, await self._reads.fetchrow(_BY_ID, item_id, chain[0], site.id))
-        return _first_seen(scope, await self._reads.fetch(_BY_ID_IN, item_id, chain, site.id))
+            sql = _BY_ID_NOW if as_of is None else _BY_ID.format(documents=past.documents(as_of))
+            return _seen(scope, await self._reads.fetchrow(sql, item_id, chain[0], site.id))
+        sql = _BY_ID_IN.format(documents=past.documents(as_of))
+        return _first_seen(scope, await self._reads.fetch(sql, item_id, chain, site.id))
 
     async def by_slug(
         self,
@@ -103,17 +115,21 @@ class DeliveryService(Service):
         slug: str,
         locale: str | None = None,
         fallback: str | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> Document:
         """The same of the item that has this slug in one of these locales."""
-        principal.require(permissions.READ.code, site.id)
-        scope = principal.scope(permissions.READ.code, site.id)
+        scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, type_key)
         content_type = await self._types.compiled(site.id, type_key)
         chain = locales_asked(site, locale, fallback)
+        source = past.documents(as_of)
         if len(chain) == 1:
-            return _seen(scope, await self._reads.fetchrow(_BY_SLUG, site.id, content_type.id, chain[0], slug))
-        return _first_seen(scope, await self._reads.fetch(_BY_SLUG_IN, site.id, content_type.id, chain, slug))
+            sql = _BY_SLUG.format(documents=source)
+            return _seen(scope, await self._reads.fetchrow(sql, site.id, content_type.id, chain[0], slug))
+        sql = _BY_SLUG_IN.format(documents=source)
+        return _first_seen(scope, await self._reads.fetch(sql, site.id, content_type.id, chain, slug))
 
     async def by_ids(
         self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
@@ -131,11 +147,9 @@ class DeliveryService(Service):
         self, principal: Principal, site: Site, query: ListItems, filters: Sequence[tuple[str, str]]
     ) -> bytes:
         """A page of a list, as the JSON that goes out."""
-        principal.require(permissions.READ.code, site.id)
         drafts = query.status != "published"
-        if drafts:
-            principal.require(permissions.READ_DRAFTS.code, site.id)
-        scope = principal.scope((permissions.READ_DRAFTS if drafts else permissions.READ).code, site.id)
+        permission = _needed(principal, site, query.as_of, drafts=drafts)
+        scope = principal.scope(permission.code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, query.type)
         content_type = await self._types.compiled(site.id, query.type)
@@ -175,6 +189,7 @@ class DeliveryService(Service):
         chain: Chain,
     ) -> tuple[list[asyncpg.Record], int | None]:
         drafts = visible.private
+        source = _DRAFTS if drafts else past.documents(query.as_of)
         fixed = [site.id]
         bound = Bound(len(fixed))
         # The type in words: indexes of its fields are partial, and a plan for any argument could not use them.
@@ -185,11 +200,11 @@ class DeliveryService(Service):
             conditions.append(workflow.in_stage(content_type, query.stage, bound, drafts=drafts))
         about_terms, others = term_filters.split(filters)
         conditions += compile_filters(others, content_type, bound, visible)
-        conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts)
+        conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts, as_of=query.as_of)
         order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
-        wheres = [" AND ".join([*conditions, *branch]) for branch in chain.branches(bound, drafts=drafts)]
-        source, total = _DRAFTS if drafts else "documents", ""
-        count = count_sql(source, wheres)
+        branches = chain.branches(bound, "entries" if drafts else source)
+        wheres = [" AND ".join([*conditions, *branch]) for branch in branches]
+        count, total = count_sql(source, wheres), ""
         if query.count == "exact":
             total = f", ({count}) AS total"
         columns = f"{'d.*' if drafts else 'd.body'}{total}"
@@ -201,6 +216,15 @@ class DeliveryService(Service):
         if not rows and query.page > 1:
             return rows, await self._reads.fetchval(f"SELECT {count}", *arguments)
         return rows, rows[0]["total"] if rows else 0
+
+
+def _needed(principal: Principal, site: Site, as_of: datetime | None, *, drafts: bool = False) -> Permission:
+    """The permission that tells how far a reader's rights reach; raises where it is not held."""
+    principal.require(permissions.READ.code, site.id)
+    if as_of is None and not drafts:
+        return permissions.READ
+    principal.require(permissions.READ_DRAFTS.code, site.id)
+    return permissions.READ_DRAFTS
 
 
 def _seen(scope: Scope | None, row: asyncpg.Record | None) -> Document:

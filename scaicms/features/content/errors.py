@@ -7,6 +7,18 @@ class ItemNotFoundError(NotFoundError):
     """The same for items that do not exist, are elsewhere, or may not be read."""
 
 
+class RevisionNotFoundError(NotFoundError):
+    """There is none with this number, or it is no more kept. The same words as for a missing item."""
+
+
+class NotHeldError(NotFoundError):
+    code, message = "not_held", "This item is not on legal hold."
+
+
+class HeldError(ConflictError):
+    code, message = "on_hold", "This item is on legal hold and cannot be removed for good."
+
+
 class SlugTakenError(ConflictError):
     code, message = "slug_taken", "Another item of this type has this slug."
 

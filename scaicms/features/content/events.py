@@ -124,6 +124,18 @@ class ContentDeleted(ContentEvent):
     type: ClassVar[str] = "content.deleted"
 
 
+class ContentHeld(ContentEvent):
+    """It is on legal hold."""
+
+    type: ClassVar[str] = "content.held"
+
+
+class ContentReleased(ContentEvent):
+    """It is on legal hold no more."""
+
+    type: ClassVar[str] = "content.released"
+
+
 ALL = (
     ContentCreated,
     ContentUpdated,
@@ -143,4 +155,6 @@ ALL = (
     ReleasePublished,
     ReleaseFailed,
     ContentDeleted,
+    ContentHeld,
+    ContentReleased,
 )

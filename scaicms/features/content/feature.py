@@ -1,8 +1,12 @@
 """Manifest."""
 
+from datetime import timedelta
+
 from scaicms.features.content import events, permissions
+from scaicms.features.content.jobs import COMPACT_HISTORY, CompactPayload
 from scaicms.features.content.subscribers import SUBSCRIBERS
 from scaicms.infra.db.typed_rows import TypedRows
+from scaicms.infra.jobs import Periodic
 from scaicms.web.feature import Feature
 
 # What a change of a content type rewrites.
@@ -25,22 +29,42 @@ TYPED_ROWS = (
         rendered=True,
         indexed="type_id = '{type_id}'",
     ),
+    TypedRows(
+        name="revision",
+        table="revisions",
+        key_type="bigint",
+        belongs="r.type_id = $1",
+        private=True,
+        past=True,
+    ),
+    TypedRows(
+        name="past document",
+        table="document_history",
+        key_type="bigint",
+        belongs="r.type_id = $1",
+        private=False,
+        rendered=True,
+        past=True,
+    ),
 )
 
 FEATURE = Feature(
     name="content",
     models="scaicms.features.content.models",
     routes=(
+        "scaicms.features.content.hold_routes:routes",
         "scaicms.features.content.import_routes:routes",
         "scaicms.features.content.schedule_routes:routes",
         "scaicms.features.content.release_routes:routes",
         "scaicms.features.content.routes:routes",
+        "scaicms.features.content.revision_routes:routes",
         "scaicms.features.content.term_routes:routes",
         "scaicms.features.content.translation_routes:routes",
     ),
     events=events.ALL,
     subscribers=SUBSCRIBERS,
     tasks="scaicms.features.content.tasks:TASKS",
+    periodic=(Periodic(COMPACT_HISTORY, CompactPayload(), timedelta(days=1)),),
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from scaicms.features.content import import_sources, repository
+from scaicms.features.content import import_sources, repository, revision_repository
 from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
@@ -103,6 +103,7 @@ class ImportBatches(Service):
             report.terms_made += terms.made - before
             async with db.transaction():
                 await self._links.hold(site)
+                await revision_repository.announce("imported")
                 for row in batch:
                     await importer.take(row, report)
                 report.ignored_files = len(source.ignored)

@@ -59,6 +59,13 @@ class TypeLinksPayload(JobPayload):
 FIND_LINKS = Job("content.find_links", "default", TypeLinksPayload, atomic=False)
 
 
+class CompactPayload(JobPayload):
+    """Nothing to say."""
+
+
+COMPACT_HISTORY = Job("content.compact_history", "default", CompactPayload, atomic=False)
+
+
 class RefreshTermsPayload(JobPayload):
     """The term that is called otherwise; None: some that documents of the site show are gone."""
 

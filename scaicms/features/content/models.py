@@ -184,3 +184,89 @@ class DocumentLinkRow(Model):
     class Meta:
         table = "document_links"
         indexes = (Index(fields=("item_id", "locale")), Index(fields=("target_id", "id")))
+
+
+class RevisionRow(Model):
+    """A version of a draft as it was saved; the newest is the draft.
+
+    Triggers of `entries` and `item_terms` write it (ADR 0020).
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    number = fields.IntField()
+    data: object = fields.JSONField()
+    slug = fields.CharField(max_length=200)
+    terms = ArrayField(element_type="uuid")
+    created_at = fields.DatetimeField()
+    created_by = fields.UUIDField(null=True)
+    kind = fields.CharField(max_length=20)
+    source = fields.IntField(null=True)
+    """Of what was restored: which revision."""
+
+    class Meta:
+        table = "revisions"
+        unique_together = (("item_id", "locale", "number"),)
+        indexes = (Index(fields=("type_id", "id")),)
+
+
+class DocumentHistoryRow(Model):
+    """What was delivered from `valid_from` until before `valid_to`.
+
+    That is infinity for what still is. A trigger of `documents` writes it; `made_by` is the transaction that did.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    slug = fields.CharField(max_length=200)
+    version = fields.IntField()
+    etag = fields.CharField(max_length=64)
+    body = fields.BinaryField()
+    data: object = fields.JSONField()
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    published_at = fields.DatetimeField()
+    valid_from = fields.DatetimeField()
+    valid_to = fields.DatetimeField()
+    made_by = fields.BigIntField()
+
+    class Meta:
+        table = "document_history"
+        indexes = (Index(fields=("item_id", "locale", "valid_to")), Index(fields=("type_id", "id")))
+
+
+class DocumentTermHistoryRow(Model):
+    """The same of the terms of documents (`document_terms`)."""
+
+    id = fields.BigIntField(primary_key=True)
+    item_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    site_id = fields.UUIDField()
+    terms = ArrayField(element_type="uuid")
+    under = ArrayField(element_type="uuid")
+    valid_from = fields.DatetimeField()
+    valid_to = fields.DatetimeField()
+    made_by = fields.BigIntField()
+
+    class Meta:
+        table = "document_term_history"
+        indexes = (Index(fields=("item_id", "locale", "valid_to")),)
+
+
+class HoldRow(Model):
+    """A legal hold: nothing of the item's past goes, and the item does not either."""
+
+    item_id = fields.UUIDField(primary_key=True)
+    site_id = fields.UUIDField()
+    reason = fields.CharField(max_length=1000)
+    created_at = fields.DatetimeField()
+    created_by = fields.UUIDField(null=True)
+
+    class Meta:
+        table = "content_holds"

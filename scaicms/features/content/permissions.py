@@ -13,5 +13,10 @@ DELETE = Permission(
 )
 PUBLISH = Permission("content:publish", "Publish and unpublish items", bounds=("content_types", "locales", "own_only"))
 IMPORT = Permission("content:import", "Import items from files", bounds=("content_types",))
+HOLD = Permission(
+    "content:hold",
+    "Put items on legal hold and release them",
+    bounds=("content_types", "locales", "own_only"),
+)
 
-ALL = (READ, READ_DRAFTS, CREATE, UPDATE, DELETE, PUBLISH, IMPORT)
+ALL = (READ, READ_DRAFTS, CREATE, UPDATE, DELETE, PUBLISH, IMPORT, HOLD)

@@ -199,6 +199,9 @@ async def remove_for_good(site_id: UUID, item_id: UUID) -> None:
         "DELETE FROM content_references WHERE item_id = $1 AND site_id = $2",
         "DELETE FROM import_sources WHERE item_id = $1 AND site_id = $2",
         "DELETE FROM content_schedule WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM revisions WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM document_history WHERE item_id = $1 AND site_id = $2",
+        "DELETE FROM document_term_history WHERE item_id = $1 AND site_id = $2",
         "DELETE FROM entries USING items WHERE entries.item_id = $1 AND items.id = $1 AND items.site_id = $2",
         "DELETE FROM items WHERE id = $1 AND site_id = $2",
     ):

@@ -15,6 +15,7 @@ from scaicms.features.content.schemas import (
     PatchItem,
     PutItem,
     ReadItem,
+    ReadItemAsOf,
 )
 from scaicms.features.content.service import ContentService
 from scaicms.kit import json
@@ -68,22 +69,22 @@ async def create_item(call: Call) -> web.StreamResponse:
     "/by-slug/{type}/{slug}",
     permission=permissions.READ,
     summary="Read one item by its slug",
-    query=ReadItem,
+    query=ReadItemAsOf,
     response=ItemOut,
     errors=(404,),
     conditional=True,
 )
 async def read_item_by_slug(call: Call) -> web.StreamResponse:
-    query = call.query(ReadItem)
+    query = call.query(ReadItemAsOf)
     type_key, slug = call.path("type"), call.path("slug")
     if query.status in (None, "published"):
         try:
             found = await call.get(DeliveryService).by_slug(
-                call.principal, call.site, type_key, slug, query.locale, query.fallback
+                call.principal, call.site, type_key, slug, query.locale, query.fallback, as_of=query.as_of
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
-            if query.status == "published":
+            if query.status == "published" or query.as_of is not None:
                 raise
     item = await call.get(ContentService).draft_by_slug(
         call.principal, call.site, type_key, slug, query.locale, query.fallback
@@ -95,28 +96,28 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     "/{id}",
     permission=permissions.READ,
     summary="Read one item",
-    query=ReadItem,
+    query=ReadItemAsOf,
     response=ItemOut,
     errors=(404,),
     conditional=True,
 )
 async def read_item(call: Call) -> web.StreamResponse:
-    query = call.query(ReadItem) if call.request.query_string else _AS_PUBLISHED
+    query = call.query(ReadItemAsOf) if call.request.query_string else _AS_PUBLISHED
     item_id = call.path_id()
     if query.status in (None, "published"):
         try:
             found = await call.get(DeliveryService).by_id(
-                call.principal, call.site, item_id, query.locale, query.fallback
+                call.principal, call.site, item_id, query.locale, query.fallback, as_of=query.as_of
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
-            if query.status == "published":
+            if query.status == "published" or query.as_of is not None:
                 raise
     item = await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale, query.fallback)
     return _draft(call, item)
 
 
-_AS_PUBLISHED = ReadItem()
+_AS_PUBLISHED = ReadItemAsOf()
 
 
 @routes.patch(
@@ -176,9 +177,10 @@ def _only_locale(call: Call) -> str | None:
     "/{id}",
     permission=permissions.DELETE,
     summary="Delete an item",
-    description="Into the trash; `permanent=true` removes it for good.",
+    description="Into the trash; `permanent=true` removes it for good, with its revisions and all its past; not "
+    "while it is on legal hold.",
     query=DeleteItem,
-    errors=(404, 412),
+    errors=(404, 409, 412),
     conditional=True,
 )
 async def delete_item(call: Call) -> web.StreamResponse:

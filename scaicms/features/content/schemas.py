@@ -1,11 +1,12 @@
 """Items in and out."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from scaicms.features.content.past import AsOf
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
@@ -108,6 +109,15 @@ class ReadItem(Query):
     fallback: Fallback = None
 
 
+class ReadItemAsOf(ReadItem):
+    as_of: AsOf | None = None
+
+    @model_validator(mode="after")
+    def _only_what_was_published(self) -> Self:
+        _require_published(self.as_of, self.status)
+        return self
+
+
 class ListItems(PageQuery):
     type: str = Field(description="Key of the content type.", max_length=63)
     status: Literal["published", "draft", "any"] = "published"
@@ -121,6 +131,18 @@ class ListItems(PageQuery):
     )
     fields: str | None = Field(default=None, max_length=1000, description="Only these: `id,slug,data.title`.")
     count: Literal["exact", "none"] = "exact"
+    as_of: AsOf | None = None
+
+    @model_validator(mode="after")
+    def _only_what_was_published(self) -> Self:
+        _require_published(self.as_of, self.status)
+        return self
+
+
+def _require_published(as_of: datetime | None, status: str | None) -> None:
+    """Past drafts are revisions."""
+    if as_of is not None and status in ("draft", "any"):
+        raise ValueError("as_of reads what was published; past drafts are at /content/{id}/revisions")
 
 
 class DeleteItem(Query):

@@ -11,6 +11,7 @@ from scaicms.features.content import (
     access,
     drafts,
     fallbacks,
+    hold_repository,
     links,
     permissions,
     repository,
@@ -19,7 +20,7 @@ from scaicms.features.content import (
     workflow,
 )
 from scaicms.features.content.delivery import DeliveryService, Document
-from scaicms.features.content.errors import ItemNotFoundError, NotPublishedError
+from scaicms.features.content.errors import HeldError, ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
     ContentDeleted,
@@ -199,11 +200,13 @@ class ContentService(Service):
         permanent: bool = False,
         expected_version: int | None = None,
     ) -> None:
-        """Into the trash, or away for good; out of delivery in either case."""
+        """Into the trash, or away for good unless it is held; out of delivery in either case."""
         principal.require(permissions.DELETE.code, site.id)
         async with db.transaction():
             item = await self._lock(principal, permissions.DELETE, site, item_id, None, expected_version)
             await _require_whole(principal, permissions.DELETE, item)
+            if permanent and await hold_repository.find(site.id, item.id) is not None:
+                raise HeldError
             if await repository.remove_documents(site.id, item.id):
                 await links.come_or_gone(item)
             await schedule_repository.cancel_all(item.id)

@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
+from scaicms.features.content.compacting import CompactionService
 from scaicms.features.content.fallbacks import LocaleRefreshService
 from scaicms.features.content.import_batches import ImportBatches, Report
 from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.jobs import (
+    COMPACT_HISTORY,
     DO_RELEASE,
     DO_SCHEDULED,
     FIND_LINKS,
@@ -17,6 +19,7 @@ from scaicms.features.content.jobs import (
     IMPORT_CONTENT,
     REFRESH_LOCALES,
     REFRESH_TERMS,
+    CompactPayload,
     ImportPayload,
     LinksPayload,
     RefreshLocalesPayload,
@@ -122,7 +125,18 @@ async def do_release(payload: ReleasePayload, job: RunningJob) -> None:
     await job.services.get(ReleaseService).do(site, payload.release_id, job.id)
 
 
+async def compact_history(_: CompactPayload, job: RunningJob) -> None:
+    """One turn of thinning out the past."""
+    started = time.monotonic()
+    batches = job.services.get(CompactionService).batches(SYSTEM, resume=job.progress, checkpoint=job.checkpoint)
+    async for progress in batches:
+        job.result = {"removed": progress.removed}
+        if time.monotonic() - started > TURN_SECONDS:
+            raise JobYieldError
+
+
 TASKS = (
+    Task(COMPACT_HISTORY, compact_history),
     Task(IMPORT_CONTENT, import_content),
     Task(REFRESH_LOCALES, refresh_locales),
     Task(REFRESH_TERMS, refresh_terms),

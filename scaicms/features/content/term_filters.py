@@ -6,8 +6,10 @@ which one is asked for, and a plan that it keeps for a statement with parameters
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
+from scaicms.features.content import past
 from scaicms.features.content.filters import MAX_CLAUSES, MAX_LIST_VALUES, FilterError
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.kit.sites import Site
@@ -31,8 +33,10 @@ def split(filters: Parameters) -> tuple[Parameters, Parameters]:
     return about, [item for item in filters if item not in about]
 
 
-async def conditions(links: TermLinks, site: Site, filters: Parameters, *, drafts: bool) -> list[str]:
-    """SQL conditions on the row `d` of a list, all of which must hold.
+async def conditions(
+    links: TermLinks, site: Site, filters: Parameters, *, drafts: bool, as_of: datetime | None = None
+) -> list[str]:
+    """SQL conditions on the row `d` of a list, all of which must hold; of what was published at a moment (`as_of`).
 
     Raises:
         FilterError: the site has no such taxonomy or term, or there is no such operator.
@@ -44,15 +48,15 @@ async def conditions(links: TermLinks, site: Site, filters: Parameters, *, draft
     if len(names) > MAX_LIST_VALUES:
         raise FilterError(f"At most {MAX_LIST_VALUES} terms.")
     taxonomies, terms = await links.known(site, [key for key, _, _ in asked], names)
-    return [_condition(clause, taxonomies, terms, drafts=drafts) for clause in asked]
+    source = "item_terms" if drafts else past.document_terms(as_of)
+    return [_condition(clause, taxonomies, terms, source) for clause in asked]
 
 
 def _condition(
     asked: tuple[str, str, str],
     taxonomies: Mapping[str, UUID],
     terms: Mapping[tuple[str, str], UUID],
-    *,
-    drafts: bool,
+    source: str,
 ) -> str:
     key, operator, value = asked
     if key not in taxonomies:
@@ -61,10 +65,10 @@ def _condition(
         ids, wanted = [taxonomies[key]], _flag(key, value)
     else:
         ids, wanted = [_term(key, name, terms) for name in value.split(",")], operator not in ("ne", "nin")
-    table, same = ("item_terms", "") if drafts else ("document_terms", "AND l.locale = d.locale")
+    same = "" if source == "item_terms" else "AND l.locale = d.locale"
     column = "under" if operator in ("under", "exists") else "terms"
     listed = ", ".join(f"'{UUID(str(term_id))}'" for term_id in ids)
-    sql = f"""EXISTS (SELECT 1 FROM {table} l WHERE l.item_id = d.item_id {same}
+    sql = f"""EXISTS (SELECT 1 FROM {source} l WHERE l.item_id = d.item_id {same}
                       AND l.{column} {"&&" if len(ids) > 1 else "@>"} ARRAY[{listed}]::uuid[])"""
     return sql if wanted else f"NOT {sql}"
 

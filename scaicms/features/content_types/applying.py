@@ -170,7 +170,8 @@ class _Run:
                 raise _BehindError
         names = {field.renamed_from: field.key for field in self.proposal if field.renamed_from is not None}
         for table in stored.tables():
-            progress.changed += await stored.exchange(table, self.plan.id, self.row.site_id, names)
+            changed = await stored.exchange(table, self.plan.id, self.row.site_id, names)
+            progress.changed += 0 if table.past else changed
         await self._check_unique(row)
         await self._switch(row, progress.changed)
         progress.phase, progress.version = "clean", row.version
@@ -179,7 +180,7 @@ class _Run:
         for change in changes(fields_of(row.definitions), self.proposal):
             if not change.makes_unique or change.new_key is None:
                 continue
-            for table in stored.tables():
+            for table in stored.present_tables():
                 if not table.private:
                     continue
                 alike = await stored.duplicates(table, row.id, change.new_key, 20, localized=change.localized)

@@ -51,6 +51,8 @@ class Remaker:
         try:
             checked = (self._new if table.private else self._public).validate(reshaped, reshaped)
         except InvalidError as error:
+            if table.past:
+                return Remade(data, _without(reshaped, error.errors) if table.rendered else reshaped)
             # What did not fit before, in fields that the plan is not about, is not the plan's fault.
             return Remade(data, reshaped, [e for e in error.errors if e.pointer.split("/")[2] in self._touched])
         # A default is for new items and new fields, not for what somebody took away.
@@ -82,3 +84,9 @@ class Remaker:
 
     def _references(self, data: dict[str, Any]) -> str:
         return json.dumps_text([[leaf.top, target] for leaf in self._new.leaves(data) for target in leaf.targets])
+
+
+def _without(data: dict[str, Any], errors: Sequence[FieldError]) -> dict[str, Any]:
+    """What can be rendered: values that do not fit their fields, of things long past, are left out."""
+    wrong = {error.pointer.split("/")[2] for error in errors}
+    return {key: value for key, value in data.items() if key not in wrong}

@@ -27,6 +27,11 @@ def tables() -> Sequence[TypedRows]:
     return tuple(_declared)
 
 
+def present_tables() -> Sequence[TypedRows]:
+    """Those whose rows may be a reason to refuse a change."""
+    return tuple(table for table in _declared if not table.past)
+
+
 @dataclass(frozen=True, slots=True)
 class NewRow:
     """What a row shall become; `after` None: it stays as it is. `stamp` tells whether it was written since."""
@@ -97,6 +102,8 @@ async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID, names: Mappin
     are the old and new keys of renamed fields."""
     more = ", body = s.body, etag = s.etag" if table.rendered else ""
     more += "".join(f", {column} = renamed_keys(r.{column}, $3::jsonb)" for column in table.keyed)
+    # The past of documents is rewritten as a table of its own: this is no new version of them.
+    await db.execute("SELECT set_config('scaicms.rewriting', 'on', true)")
     changed = await db.execute(
         f"""UPDATE {table.table} r SET data = s.after{more} FROM content_type_plan_rows s
             WHERE s.plan_id = $1 AND s.store = $2 AND s.after IS NOT NULL AND r.id = s.key::{table.key_type}""",

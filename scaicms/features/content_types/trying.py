@@ -68,7 +68,7 @@ class Trial:
         """The report, as it is stored and shown."""
         started, checked, total = time.perf_counter(), 0, 0
         needs_rows = any(not f.change.safe or f.change.op == "add" for f in self.findings)
-        for table in stored.tables() if needs_rows else ():
+        for table in stored.present_tables() if needs_rows else ():
             total += await stored.count(table, self._row.id)
             checked += await self._table(table, plan_id)
             await self._duplicates(table)

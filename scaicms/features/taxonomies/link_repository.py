@@ -28,6 +28,16 @@ _THESE = "JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (i
 
 
 @dataclass(frozen=True, slots=True)
+class TermCalled:
+    """A term with its names."""
+
+    taxonomy: str
+    id: UUID
+    slug: str
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """A term that an item has."""
 
@@ -97,6 +107,17 @@ async def of_items(item_ids: Sequence[UUID]) -> list[Shown]:
     shown = _SHOWN.format(links="item_terms", these="")
     sql = f"SELECT l.item_id, {shown} WHERE l.item_id = ANY($1) ORDER BY x.key, u.place"
     return [_shown(row) for row in await db.fetch(sql, list(item_ids))]
+
+
+async def of_ids(site_id: UUID, term_ids: Sequence[UUID]) -> list[TermCalled]:
+    """These terms of a site, in no order."""
+    rows = await db.fetch(
+        """SELECT x.key AS taxonomy, t.id, t.slug, t.names FROM terms t JOIN taxonomies x ON x.id = t.taxonomy_id
+           WHERE x.site_id = $1 AND t.id = ANY($2)""",
+        site_id,
+        list(term_ids),
+    )
+    return [TermCalled(row["taxonomy"], row["id"], row["slug"], json.loads(row["names"])) for row in rows]
 
 
 async def publish(item_id: UUID, locale: str) -> None:

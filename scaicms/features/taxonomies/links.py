@@ -89,6 +89,13 @@ class TermLinks(Service):
             found[row.item_id] = (*found.get(row.item_id, ()), term)
         return found
 
+    async def called(self, site: Site, term_ids: Sequence[UUID], locale: str) -> list[ItemTerm]:
+        """These terms as they are called now, in this order; those that are gone are absent."""
+        rows = {row.id: row for row in await link_repository.of_ids(site.id, term_ids)}
+        chain = site.chain(locale)
+        found = [rows[term_id] for term_id in term_ids if term_id in rows]
+        return [ItemTerm(row.taxonomy, row.id, row.slug, name_in(row.names, chain)) for row in found]
+
     async def hold(self, site: Site) -> None:
         """What is read of terms from here on stays as it is until the transaction ends."""
         await repository.hold_names(site.id, to_change=False)

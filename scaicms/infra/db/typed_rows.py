@@ -20,6 +20,8 @@ class TypedRows:
     """Whether rows also have `body`, the complete JSON with what readers get as its `data`, and its `etag`."""
     indexed: str | None = None
     """Where lists filter and sort by `data`: SQL of the rows of one type, with `{type_id}`, for partial indexes."""
+    past: bool = False
+    """Whether rows are of the past: rewritten as far as they can be, and no reason to refuse a change."""
     references: str | None = None
     """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
     keyed: tuple[str, ...] = ()
