@@ -21,6 +21,7 @@ from scaicms import registry
 from scaicms.connect import create_services
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
+from scaicms.features.content.query_tree import from_parameters
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.service import DeliveryService
 from scaicms.features.content_types.schemas import CreateContentType
@@ -80,7 +81,7 @@ async def measure(settings: Settings, few: int, many: int) -> None:
             else:
                 given, filters = next((given, filters) for known, given, filters in LISTS if known == name)
                 query = {"type": "post", "locale": "de", "fallback": fallback, **given}
-                await delivery.page(SYSTEM, site, ListItems.model_validate(query), filters)
+                await delivery.page(SYSTEM, site, ListItems.model_validate(query), from_parameters(filters))
             return (time.perf_counter() - started) * 1000
 
         print(f"{'milliseconds':24} {'':10} {few:>9} {many:>9}   ratio   medians of {ROUNDS}")

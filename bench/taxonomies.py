@@ -23,6 +23,7 @@ from scaicms import registry
 from scaicms.connect import create_services
 from scaicms.embedded.postgres import EmbeddedPostgres
 from scaicms.embedded.valkey import EmbeddedValkey
+from scaicms.features.content.query_tree import from_parameters
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.service import DeliveryService
 from scaicms.features.content_types.schemas import CreateContentType
@@ -124,7 +125,7 @@ async def compare(services: Services, few: Site, many: Site) -> None:
             for site in (few, many):
                 query = ListItems.model_validate({"type": "post", "count": count})
                 started = time.perf_counter()
-                await delivery.page(SYSTEM, site, query, [(f"filter[terms.topics]{operator}", term)])
+                await delivery.page(SYSTEM, site, query, from_parameters([(f"filter[terms.topics]{operator}", term)]))
                 times[site.key].append((time.perf_counter() - started) * 1000)
                 if turn == ROUNDS - 1:
                     plans[site.key] = await shape(*asked.last)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from scaicms.features.content.filters import Bound
+from scaicms.features.content.paths import Bound
 from scaicms.kit.principal import Reach, Scope
 
-_OWN = "EXISTS (SELECT 1 FROM items own WHERE own.id = d.item_id AND own.created_by = {owner})"
+_OWN = "EXISTS (SELECT 1 FROM items own WHERE own.id = {row}.item_id AND own.created_by = {owner})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,18 @@ class Chain:
             frozenset.intersection(*bounds) if bounds else None,
         )
 
+    def readable(self, row: str, bound: Bound) -> list[str]:
+        """SQL on a document, whatever it is: that the caller may read anything of it."""
+        found = [f"{row}.locale = ANY({bound.bind(list(self.locales))}::text[])"]
+        if self.owned:
+            own = _OWN.format(row=row, owner=bound.bind(self.owner_id))
+            found.append(f"(NOT {row}.locale = ANY({bound.bind(list(self.owned))}::text[]) OR {own})")
+        return found
+
     def branches(self, bound: Bound, source: str) -> list[list[str]]:
         """For each locale SQL conditions on the row `d` of a list: it is in this locale, and the item is read in it, of
         those that `source` has."""
-        own = _OWN.format(owner=bound.bind(self.owner_id)) if self.owned else "false"
+        own = _OWN.format(row="d", owner=bound.bind(self.owner_id)) if self.owned else "false"
         found, better = [], list[str]()
         for locale in self.locales:
             conditions = [f"d.locale = {bound.bind(locale)}", *([own] if locale in self.owned else [])]

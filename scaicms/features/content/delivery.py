@@ -4,22 +4,31 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, past, permissions, render, repository, term_filters, workflow
-from scaicms.features.content.chains import Chain, count_sql, page_sql
-from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
-from scaicms.features.content.filters import Bound, Visible, compile_filters, compile_sort
-from scaicms.features.content.locales import known_locale, locales_asked
+from scaicms.features.content import access, explaining, including, past, permissions, render, repository, term_filters
+from scaicms.features.content.chains import Chain
+from scaicms.features.content.errors import ItemNotFoundError
+from scaicms.features.content.filters import Filters
+from scaicms.features.content.listing import Listing, compile_listing, cursor_of, read_place
+from scaicms.features.content.locales import locales_asked
+from scaicms.features.content.ordering import compile_sort
+from scaicms.features.content.paths import Bound, Visible
+from scaicms.features.content.projecting import project, wanted_members
+from scaicms.features.content.query_tree import EVERYTHING, Group
+from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import ListItems
+from scaicms.features.content.targets import Target, Targets
+from scaicms.features.content.totals import Total, Totals
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.service import ItemTerm, TermLinks
+from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
-from scaicms.kit.errors import BadRequestError
 from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
@@ -36,38 +45,6 @@ _BY_SLUG_IN = """SELECT d.body, d.etag FROM {documents} d
         SELECT s.item_id FROM {documents} s
         WHERE s.site_id = $1 AND s.type_id = $2 AND s.locale = ANY($3) AND s.slug = $4))
     ORDER BY array_position($3::text[], d.locale::text)"""
-
-_DRAFTS = f"""(
-    SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, e.locale,
-           e.data, e.version, e.published_version, e.updated_at, e.updated_by, p.published_at,
-           {repository.PUBLISH_AT} AS publish_at, {repository.UNPUBLISH_AT} AS unpublish_at,
-           ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
-    FROM items i JOIN entries e ON e.item_id = i.id LEFT JOIN documents p ON p.item_id = i.id AND p.locale = e.locale
-    WHERE i.deleted_at IS NULL)"""
-
-SELECTABLE = frozenset(
-    [
-        "id",
-        "type",
-        "slug",
-        "locale",
-        "locales",
-        "status",
-        "version",
-        "taxonomies",
-        "created_at",
-        "created_by",
-        "updated_at",
-        "updated_by",
-        "published_at",
-        "publish_at",
-        "unpublish_at",
-        "fallback_fields",
-        "unpublished",
-        "stage",
-        "data",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +63,7 @@ class DeliveryService(Service):
         self._types = services.get(ContentTypeService)
         self._terms = services.get(TermLinks)
         self._reads = services.resources.reads
+        self._totals = Totals()
 
     async def by_id(
         self,
@@ -96,16 +74,19 @@ class DeliveryService(Service):
         fallback: str | None = None,
         *,
         as_of: datetime | None = None,
+        include: str | None = None,
     ) -> Document:
         """The published document of an item, in the first of these locales that has one; what it was at a moment
-        (`as_of`, UTC), for who may read drafts."""
+        (`as_of`, UTC), for who may read drafts; with `include`, what its relations lead to beside it."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
         if len(chain) == 1:
             sql = _BY_ID_NOW if as_of is None else _BY_ID.format(documents=past.documents(as_of))
-            return _seen(scope, await self._reads.fetchrow(sql, item_id, chain[0], site.id))
-        sql = _BY_ID_IN.format(documents=past.documents(as_of))
-        return _first_seen(scope, await self._reads.fetch(sql, item_id, chain, site.id))
+            found = _seen(scope, await self._reads.fetchrow(sql, item_id, chain[0], site.id))
+        else:
+            sql = _BY_ID_IN.format(documents=past.documents(as_of))
+            found = _first_seen(scope, await self._reads.fetch(sql, item_id, chain, site.id))
+        return await self._with_included(found, include, Reading(site, chain, scope, as_of)) if include else found
 
     async def by_slug(
         self,
@@ -117,6 +98,7 @@ class DeliveryService(Service):
         fallback: str | None = None,
         *,
         as_of: datetime | None = None,
+        include: str | None = None,
     ) -> Document:
         """The same of the item that has this slug in one of these locales."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
@@ -127,9 +109,23 @@ class DeliveryService(Service):
         source = past.documents(as_of)
         if len(chain) == 1:
             sql = _BY_SLUG.format(documents=source)
-            return _seen(scope, await self._reads.fetchrow(sql, site.id, content_type.id, chain[0], slug))
-        sql = _BY_SLUG_IN.format(documents=source)
-        return _first_seen(scope, await self._reads.fetch(sql, site.id, content_type.id, chain, slug))
+            found = _seen(scope, await self._reads.fetchrow(sql, site.id, content_type.id, chain[0], slug))
+        else:
+            sql = _BY_SLUG_IN.format(documents=source)
+            found = _first_seen(scope, await self._reads.fetch(sql, site.id, content_type.id, chain, slug))
+        return await self._with_included(found, include, Reading(site, chain, scope, as_of)) if include else found
+
+    async def draft(
+        self, principal: Principal, site: Site, item: Item, fallback: str | None = None, include: str | None = None
+    ) -> Document:
+        """A draft that the caller may read, rendered; `include` as for `by_id`."""
+        found = Document(json.dumps(render.draft(item)), item.etag)
+        if not include:
+            return found
+        scope = principal.scope(permissions.READ.code, site.id)
+        view = access.draft_view(principal, item) or access.NOTHING
+        reading = Reading(site, locales_asked(site, item.locale, fallback), scope, drafts=True)
+        return await self._with_included(found, include, reading, view)
 
     async def by_ids(
         self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
@@ -143,29 +139,60 @@ class DeliveryService(Service):
         bodies = ((row["item_id"], within(scope, row["body"])) for row in rows)
         return {item_id: body for item_id, body in bodies if body is not None}
 
-    async def page(
-        self, principal: Principal, site: Site, query: ListItems, filters: Sequence[tuple[str, str]]
-    ) -> bytes:
+    async def page(self, principal: Principal, site: Site, query: ListItems, tree: Group = EVERYTHING) -> bytes:
         """A page of a list, as the JSON that goes out."""
         drafts = query.status != "published"
-        permission = _needed(principal, site, query.as_of, drafts=drafts)
-        scope = principal.scope(permission.code, site.id)
+        scope = principal.scope(_needed(principal, site, query.as_of, drafts=drafts).code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, query.type)
         content_type = await self._types.compiled(site.id, query.type)
-        chain = Chain.of(scope, query.type, locales_asked(site, query.locale, query.fallback))
-        visible = Visible(drafts, chain.fields)
-        wanted = _wanted(query.fields, content_type, visible)
+        asked = locales_asked(site, query.locale, query.fallback)
+        chain = Chain.of(scope, query.type, asked)
+        root = Target(content_type, Visible(drafts, chain.fields), chain)
+        wanted = wanted_members(query.fields, root)
         if not chain.locales:
-            return _join((), 0 if query.count == "exact" else None, query)
-        rows, total = await self._select(site, content_type, query, filters, visible, chain)
-        locale = known_locale(site, query.locale)
-        terms = await self._terms.of_items(site, [row["id"] for row in rows], locale) if drafts else {}
-        seen = (_body(row, content_type, scope, terms, drafts=drafts) for row in rows)
-        bodies = [body for body in seen if body is not None]
+            return _join(Page((), 0 if query.count == "exact" else None), (), query)
+        published = principal.scope(permissions.READ.code, site.id) if drafts else scope
+        reading = Reading(site, asked, published, query.as_of, drafts)
+        targets = Targets(self._types, published, site, asked)
+        levels = await including.plan(query.include, root, targets) if query.include else []
+        page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
+        terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
+        seen = ((row, _body(row, content_type, scope, terms, drafts=drafts)) for row in page.rows)
+        found = {(row["item_id"], row["locale"]): body for row, body in seen if body is not None}
+        bodies: Sequence[bytes] = list(found.values())
         if wanted:
-            bodies = [json.dumps(_project(json.loads(body), wanted)) for body in bodies]
-        return _join(bodies, total, query)
+            bodies = [json.dumps(project(json.loads(body), wanted)) for body in bodies]
+        answer = _join(page, bodies, query)
+        return including.beside(answer, await self._included(list(found), levels, reading)) if levels else answer
+
+    async def _with_included(
+        self, found: Document, include: str, reading: "Reading", view: access.View | None = None
+    ) -> Document:
+        about = json.loads(found.body)
+        content_type = await self._types.compiled(reading.site.id, about["type"])
+        created_by = UUID(about["created_by"]) if about["created_by"] is not None else None
+        seen = view or access.view(reading.scope, about["type"], about["locale"], created_by) or access.NOTHING
+        root = Target(content_type, Visible(reading.drafts, seen.fields))
+        targets = Targets(self._types, reading.scope, reading.site, reading.locales)
+        levels = await including.plan(include, root, targets)
+        included = await self._included([(UUID(about["id"]), about["locale"])], levels, reading)
+        body = including.beside(found.body, included)
+        return Document(body, render.etag_of(found.etag, body))
+
+    async def _included(
+        self, items: Sequence[including.Place], levels: Sequence[Sequence[including.Step]], reading: "Reading"
+    ) -> including.Included:
+        return await including.fetch(
+            self._reads,
+            reading.site,
+            reading.locales,
+            items,
+            levels,
+            cut=None if reading.scope is None else partial(within, reading.scope),
+            documents=past.documents(reading.as_of),
+            drafts=reading.drafts,
+        )
 
     def reads_type(self, principal: Principal, site: Site, type_key: str) -> bool:
         """Whether the caller reads anything published of a type, in the site's default locale."""
@@ -180,42 +207,59 @@ class DeliveryService(Service):
         return scope is None or (reach is not None and Visible(False, reach.all_rows).reaches(field))
 
     async def _select(
-        self,
-        site: Site,
-        content_type: CompiledType,
-        query: ListItems,
-        filters: Sequence[tuple[str, str]],
-        visible: Visible,
-        chain: Chain,
-    ) -> tuple[list[asyncpg.Record], int | None]:
-        drafts = visible.private
-        source = _DRAFTS if drafts else past.documents(query.as_of)
-        fixed = [site.id]
-        bound = Bound(len(fixed))
-        # The type in words: indexes of its fields are partial, and a plan for any argument could not use them.
-        conditions = ["d.site_id = $1", f"d.type_id = '{content_type.id}'"]
-        if query.status == "draft":
-            conditions.append("d.published_version IS DISTINCT FROM d.version")
-        if query.stage is not None:
-            conditions.append(workflow.in_stage(content_type, query.stage, bound, drafts=drafts))
-        about_terms, others = term_filters.split(filters)
-        conditions += compile_filters(others, content_type, bound, visible)
-        conditions += await term_filters.conditions(self._terms, site, about_terms, drafts=drafts, as_of=query.as_of)
-        order = compile_sort(query.sort, content_type, visible, default="-updated_at" if drafts else "-published_at")
-        branches = chain.branches(bound, "entries" if drafts else source)
-        wheres = [" AND ".join([*conditions, *branch]) for branch in branches]
-        count, total = count_sql(source, wheres), ""
+        self, site: Site, query: ListItems, tree: Group, root: Target, targets: Targets, *, narrowed: bool
+    ) -> "Page":
+        drafts = root.visible.private
+        terms = await term_filters.known(self._terms, site, tree, query.as_of)
+        filters = Filters(root, targets, terms, Bound(1), drafts, past.documents(query.as_of))
+        order = compile_sort(query.sort or ("-updated_at" if drafts else "-published_at"), root, drafts=drafts)
+        listing = await compile_listing(filters, tree, order, query, site_id=site.id)
+        return await self._page(listing, query, estimates=not narrowed)
+
+    async def _page(self, listing: Listing, query: ListItems, *, estimates: bool) -> "Page":
+        bound = Bound(0, list(listing.arguments))
+        total = self._totals.ask(listing, bound) if query.count == "exact" else Total("", "")
+        secret = self.resources.settings.secret.get_secret_value()
+        place = read_place(secret, listing, query.cursor) if query.cursor is not None else None
+        if query.cursor is None:
+            sql = total.before + listing.page(query.page_size, query.offset, total.columns)
+        else:
+            sql = total.before + listing.after(place, query.page_size + 1, bound, total.columns)
+        if listing.filtered or place is not None:
+            rows = await db.fetch_planned(self._reads, sql, *bound.arguments)
+        else:
+            rows = await self._reads.fetch(sql, *bound.arguments)
+        shown, number = rows[: query.page_size], None
         if query.count == "exact":
-            total = f", ({count}) AS total"
-        columns = f"{'d.*' if drafts else 'd.body'}{total}"
-        sql = page_sql(source, wheres, columns, order, limit=query.page_size, offset=query.offset)
-        arguments = [*fixed, *bound.arguments]
-        rows = await self._reads.fetch(sql, *arguments)
-        if query.count != "exact":
-            return rows, None
-        if not rows and query.page > 1:
-            return rows, await self._reads.fetchval(f"SELECT {count}", *arguments)
-        return rows, rows[0]["total"] if rows else 0
+            number = self._totals.read(total, shown[0]) if shown else 0
+            if not shown and (place is not None or query.offset):
+                number = await self._reads.fetchval(f"SELECT {listing.count}", *listing.arguments)
+        explained = None
+        if query.explain:
+            explained = await explaining.explain(self._reads, listing, sql, bound.arguments, estimates=estimates)
+        return Page(shown, number, cursor_of(secret, listing, shown[-1]) if len(rows) > len(shown) else None, explained)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where and how far what relations lead to is read."""
+
+    site: Site
+    locales: Sequence[str]
+    scope: Scope | None
+    as_of: datetime | None = None
+    drafts: bool = False
+    """Whether the relations are those of drafts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of a list, how many there are in all, and where to go on."""
+
+    rows: Sequence[asyncpg.Record]
+    total: int | None
+    next_cursor: str | None = None
+    explained: dict[str, Any] | None = None
 
 
 def _needed(principal: Principal, site: Site, as_of: datetime | None, *, drafts: bool = False) -> Permission:
@@ -290,34 +334,15 @@ def _body(
     return json.dumps(render.draft(replace(item, data=seen.project(item.data), locales=locales)))
 
 
-def _join(bodies: Sequence[bytes], total: int | None, query: ListItems) -> bytes:
-    end = b'],"total":%s,"page":%d,"page_size":%d}' % (
-        b"null" if total is None else b"%d" % total,
-        query.page,
-        query.page_size,
-    )
-    return b'{"items":[' + b",".join(bodies) + end
-
-
-def _wanted(fields: str | None, content_type: CompiledType, visible: Visible) -> list[str]:
-    """The members that `fields=` asks for; what the type does not have, or the caller may not read, is refused."""
-    wanted = fields.split(",") if fields else []
-    known = {*visible.of(content_type, html=not visible.private), *SELECTABLE}
-    existing = {*replace(visible, fields=None).of(content_type, html=not visible.private)}
-    hidden = [name for name in wanted if name in existing - known]
-    if hidden:
-        raise FieldForbiddenError(f"Your rights do not reach {', '.join(hidden)}.")
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        names = ", ".join(sorted(known))
-        raise BadRequestError(f"fields: there is no {', '.join(unknown)}. Known: {names}.", code="unknown_field")
-    return wanted
-
-
-def _project(document: dict[str, object], wanted: Sequence[str]) -> dict[str, object]:
-    chosen = {name: document.get(name) for name in wanted if "." not in name}
-    keys = [name.partition(".")[2] for name in wanted if "." in name]
-    data = document["data"]
-    if keys and "data" not in chosen and isinstance(data, dict):
-        chosen["data"] = {key: data.get(key) for key in keys}
-    return chosen
+def _join(page: Page, bodies: Sequence[bytes], query: ListItems) -> bytes:
+    by_cursor = query.cursor is not None
+    rest: dict[str, Any] = {
+        "total": page.total,
+        "page": None if by_cursor else query.page,
+        "page_size": query.page_size,
+    }
+    if by_cursor:
+        rest["next_cursor"] = page.next_cursor
+    if page.explained is not None:
+        rest["explain"] = page.explained
+    return b'{"items":[%s],%s' % (b",".join(bodies), json.dumps(rest)[1:])

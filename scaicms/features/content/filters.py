@@ -1,306 +1,241 @@
-"""`filter[…]` parameters to SQL. Every path and operator is known here, or refused; values are always bound."""
+"""The tree of a list's filters to SQL. Every path and operator is known, or refused; values are always bound."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
-from scaicms.features.content.errors import FieldForbiddenError
-from scaicms.features.content_types.schemas import FieldDefinition
-from scaicms.features.content_types.service import MAX_KEY_CHARACTERS, CompiledType, number_sql, order_sql
+from scaicms.features.content.paths import COMPARISONS, MANY, OPERATORS_OF_KIND, Bound, Path, read, resolve
+from scaicms.features.content.query_tree import Clause, FilterError, Tree
+from scaicms.features.content.targets import MAX_HOPS, RELATIONS, Target, Targets
+from scaicms.features.content_types.service import MAX_KEY_CHARACTERS
 from scaicms.kit import json
-from scaicms.kit.errors import BadRequestError
-from scaicms.kit.ids import parse_id
-
-MAX_CLAUSES = 20
-MAX_LIST_VALUES = 200
-
-_PARAMETER = re.compile(r"filter\[([a-z][a-z0-9_.]*)\](?:\[([a-z_]+)\])?")
-COMPARISONS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-TEXT_OPERATORS = (
-    "eq",
-    "ne",
-    "in",
-    "nin",
-    "contains",
-    "icontains",
-    "starts_with",
-    "ends_with",
-    *COMPARISONS,
-    "between",
-)
-ORDER_OPERATORS = ("eq", "ne", "in", "nin", *COMPARISONS, "between")
-OPERATORS_OF_KIND: Mapping[str, tuple[str, ...]] = {
-    "text": (*TEXT_OPERATORS, "exists"),
-    "number": (*ORDER_OPERATORS, "exists"),
-    "moment": (*ORDER_OPERATORS, "exists"),
-    "id": ("eq", "ne", "in", "nin"),
-    "boolean": ("eq", "ne", "exists"),
-    "list": ("contains", "eq", "in", "exists"),
-    "json": ("exists",),
-}
-_KINDS = {
-    "integer": "number",
-    "number": "number",
-    "boolean": "boolean",
-    "multiselect": "list",
-    "relations": "list",
-    "json": "json",
-    "richtext": "json",
-    "geo": "json",
-    "component": "json",
-    "components": "json",
-    "blocks": "json",
-}
-# Path outside `data` → (SQL, kind). `d` is the row source of the list.
-SYSTEM_PATHS: Mapping[str, tuple[str, str]] = {
-    "id": ("d.item_id", "id"),
-    "slug": ('d.slug COLLATE "C"', "text"),
-    "version": ("d.version", "number"),
-    "created_at": ("d.created_at", "moment"),
-    "updated_at": ("d.updated_at", "moment"),
-    "published_at": ("d.published_at", "moment"),
-}
 
 
-class FilterError(BadRequestError):
-    code = "invalid_filter"
+class TermConditions(Protocol):
+    """Filters by terms, which are looked up before."""
+
+    def condition(self, clause: Clause, row: str, *, drafts: bool) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A condition of the list, for who asks how it is found. `hop`: the relation that it goes over first; `negated`: it
+    stands below a `not`."""
+
+    clause: Clause
+    sql: str
+    path: Path | None
+    hop: str | None
+    negated: bool
 
 
 @dataclass(slots=True)
-class Bound:
-    """SQL under construction with its arguments; `start` arguments come before these."""
+class Filters:
+    """Compiles filters for one caller. `site` is the placeholder of the site's id."""
 
-    start: int
-    arguments: list[Any] = field(default_factory=list)
+    root: Target
+    targets: Targets
+    terms: TermConditions
+    bound: Bound
+    drafts: bool
+    documents: str = "documents"
+    """Where targets of relations are found."""
+    site: str = "$1"
+    used: list[Used] = field(default_factory=list)
+    types: set[UUID] = field(default_factory=set)
+    """Types that relations were followed to."""
+    by_terms: bool = False
+    _rows: int = 0
+    _negations: int = 0
 
-    def bind(self, value: Any) -> str:
-        self.arguments.append(value)
-        return f"${self.start + len(self.arguments)}"
+    async def condition(self, tree: Tree) -> str:
+        """What must hold for a row `d`.
 
+        Raises:
+            FilterError: there is no such path or operator, or the value does not fit.
+            FieldForbiddenError: a path is out of the caller's reach.
+        """
+        if isinstance(tree, Clause):
+            return await self._clause(tree)
+        self._negations += tree.kind == "not"
+        inner = [await self.condition(member) for member in tree.members]
+        self._negations -= tree.kind == "not"
+        if tree.kind == "or":
+            return f"({' OR '.join(inner) or 'false'})"
+        together = f"({' AND '.join(inner) or 'true'})"
+        # What is unknown does not hold, so its opposite does.
+        return f"({together} IS NOT TRUE)" if tree.kind == "not" else together
 
-@dataclass(frozen=True, slots=True)
-class Path:
-    """One thing to filter or sort by."""
+    async def _clause(self, clause: Clause) -> str:
+        keys, name = _hops(clause.path)
+        if len(keys) > MAX_HOPS:
+            raise FilterError(f"{clause.path} is deeper than {MAX_HOPS} relations.")
+        source, row, via, opened = self.root, "d", "", []
+        for key in keys:
+            target = await self.targets.behind(source, key, f"{via}data.{key}")
+            if target is None:
+                resolve(f"data.{key}", source.content_type, source.visible, row, via=via)
+                raise FilterError(f"{via}data.{key} is no relation: nothing lies behind it.")
+            self._rows += 1
+            self.types.add(target.content_type.id)
+            below = f"h{self._rows}"
+            opened.append(self._open(source, key, row, target, below))
+            source, row, via = target, below, f"{via}data.{key}."
+        sql, path = self._last(clause, source, name, row, via)
+        for opening in reversed(opened):
+            sql = opening.replace("{}", sql)
+        self.used.append(Used(clause, sql, path, f"data.{keys[0]}" if keys else None, self._negations > 0))
+        return sql
 
-    name: str
-    sql: str
-    kind: str
-    key: str | None = None
-    """Key in `data`; None for system paths."""
-    order: str | None = None
-    """What an index of the field orders by: of long texts, their beginning. None where there is no index."""
+    def _last(self, clause: Clause, source: Target, name: str, row: str, via: str) -> tuple[str, Path | None]:
+        if clause.about_terms:
+            self.by_terms = True
+            return self.terms.condition(clause, row, drafts=self.drafts and row == "d"), None
+        path = resolve(name, source.content_type, source.visible, row, via=via)
+        allowed = OPERATORS_OF_KIND[path.kind]
+        if clause.operator not in allowed:
+            what = f"{path.name} is {path.type}, which knows no operator {clause.operator}"
+            raise FilterError(f"{what}; it has {', '.join(allowed)}.")
+        return _OPERATORS[clause.operator](path, clause.values, self.bound), path
 
-
-@dataclass(frozen=True, slots=True)
-class Visible:
-    """Fields that a caller may filter and sort by: private ones where drafts are read, and of those the ones within
-    reach; `fields` None is all."""
-
-    private: bool
-    fields: frozenset[str] | None = None
-
-    def of(self, content_type: CompiledType, *, html: bool = False) -> list[str]:
-        """Paths of the type's fields that exist for the caller; with `html`, also where that of texts stands."""
-        seen = [f for f in content_type.fields.values() if self.knows(f) and self.reaches(f.key)]
-        beside = [f"data.{f.html_key}" for f in seen if f.html_key is not None] if html else []
-        return [f"data.{f.key}" for f in seen] + beside
-
-    def knows(self, definition: FieldDefinition) -> bool:
-        return self.private or not definition.private
-
-    def reaches(self, key: str) -> bool:
-        return self.fields is None or key in self.fields
-
-
-def resolve(name: str, content_type: CompiledType, visible: Visible) -> Path:
-    """A path of the type.
-
-    Raises:
-        FilterError: it has no such path, or a private one where no drafts are read.
-        FieldForbiddenError: the field is there, and out of the caller's reach.
-    """
-    if name in SYSTEM_PATHS:
-        sql, kind = SYSTEM_PATHS[name]
-        return Path(name, sql, kind)
-    prefix, _, key = name.partition(".")
-    definition = content_type.fields.get(key) if prefix == "data" else None
-    if definition is None or not visible.knows(definition):
-        known = [*SYSTEM_PATHS, *visible.of(content_type)]
-        raise FilterError(f"{content_type.key} has no {name}. Known: {', '.join(known)}.")
-    if not visible.reaches(key):
-        raise FieldForbiddenError(f"Your rights do not reach {name}; it cannot be filtered or sorted by.")
-    order = order_sql(definition, content_type.id, "d.") if definition.indexed else None
-    return Path(name, _data_sql(definition), _KINDS.get(definition.type, "text"), key, order)
-
-
-def _data_sql(definition: FieldDefinition) -> str:
-    # The key matches KEY_PATTERN, so it cannot end the literal.
-    kind = _KINDS.get(definition.type, "text")
-    if kind == "number":
-        return number_sql(definition.key, "d.data")
-    if kind in ("list", "json"):
-        return f"d.data->'{definition.key}'"
-    return f"(d.data->>'{definition.key}') COLLATE \"C\""
-
-
-def compile_filters(
-    parameters: Sequence[tuple[str, str]], content_type: CompiledType, bound: Bound, visible: Visible
-) -> list[str]:
-    """SQL conditions, all of which must hold."""
-    if len(parameters) > MAX_CLAUSES:
-        raise FilterError(f"At most {MAX_CLAUSES} filters.")
-    return [_clause(name, value, content_type, bound, visible) for name, value in parameters]
-
-
-def _clause(name: str, value: str, content_type: CompiledType, bound: Bound, visible: Visible) -> str:
-    matched = _PARAMETER.fullmatch(name)
-    if matched is None:
-        raise FilterError(f"{name} is not a filter; write filter[data.title]=… or filter[data.price][gte]=….")
-    path = resolve(matched[1], content_type, visible)
-    operator = matched[2] or "eq"
-    allowed = OPERATORS_OF_KIND[path.kind]
-    if operator not in allowed:
-        raise FilterError(f"{path.name} knows no operator {operator}; it has {', '.join(allowed)}.")
-    return _OPERATORS[operator](path, value, bound)
+    def _open(self, source: Target, key: str, row: str, target: Target, below: str) -> str:
+        """SQL that holds where a published target of the relation fulfils what comes in place of `{}`."""
+        conditions = [
+            f"{below}.locale = {row}.locale",
+            f"{below}.site_id = {self.site}",
+            f"{below}.type_id = '{target.content_type.id}'",
+        ]
+        if target.chain is not None:
+            conditions += target.chain.readable(below, self.bound)
+        within = " AND ".join([*conditions, "{}"])
+        path = resolve(f"data.{key}", source.content_type, source.visible, row)
+        if path.kind == RELATIONS[1]:
+            return f"""EXISTS (SELECT 1 FROM jsonb_array_elements_text({path.sql}) r(id)
+                       JOIN {self.documents} {below} ON {below}.item_id = r.id::uuid WHERE {within})"""
+        if path.order is not None and row == "d" and not self.drafts:
+            # By the index of the relation, of which the planner has figures.
+            return f"""{path.order} IN (SELECT {below}.item_id::text COLLATE "C"
+                                       FROM {self.documents} {below} WHERE {within})"""
+        value = f"({row}.data->>'{key}')::uuid"
+        return f"EXISTS (SELECT 1 FROM {self.documents} {below} WHERE {below}.item_id = {value} AND {within})"
 
 
-def _read(path: Path, text: str) -> Any:
-    """The value of a parameter in the type of its path."""
-    try:
-        return _READERS[path.kind](text)
-    except ValueError:
-        raise FilterError(f"{text!r} is not a value that {path.name} can have.") from None
+def _hops(path: str) -> tuple[list[str], str]:
+    """The relations that a path leads through, and what it names at its end: `data.author.data.name`."""
+    keys, parts = [], path.split(".")
+    while len(parts) > 2 and parts[0] == "data":
+        keys.append(parts[1])
+        parts = parts[2:]
+    return keys, ".".join(parts)
 
 
-def _read_number(text: str) -> float | int:
-    number = int(text) if re.fullmatch(r"[+-]?\d{1,18}", text) else float(text)
-    if number != number or number in (float("inf"), float("-inf")):
-        raise ValueError(text)
-    return number
+def _one(path: Path, values: tuple[str, ...]) -> Any:
+    if len(values) != 1:
+        raise FilterError(f"{path.name}: one value.")
+    return read(path, values[0])
 
 
-def _read_boolean(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError(text)
-    return text == "true"
+def _equal(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+    return _equals(path, _one(path, values), bound)
 
 
-def _read_moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _read_id(text: str) -> Any:
-    parsed = parse_id(text)
-    if parsed is None:
-        raise ValueError(text)
-    return parsed
-
-
-def _read_text(text: str) -> str:
-    if "\0" in text:
-        raise ValueError(text)
-    return text
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "text": _read_text,
-    "list": _read_text,
-    "json": _read_text,
-    "number": _read_number,
-    "boolean": _read_boolean,
-    "moment": _read_moment,
-    "id": _read_id,
-}
-
-
-def _equal(path: Path, value: str, bound: Bound) -> str:
-    if path.order is not None and path.kind in ("text", "number"):
-        return _indexed(path, "=", _read(path, value), bound)
+def _equals(path: Path, value: Any, bound: Bound) -> str:
+    if path.order is not None and path.kind != "boolean":
+        return _indexed(path, "=", value, bound)
     return _same(path, value, bound)
 
 
-def _indexed(path: Path, symbol: str, read: Any, bound: Bound) -> str:
-    """A comparison that the index of the field answers, and the whole value confirms."""
-    argument = _argument(path, read, bound)
-    if path.kind == "number":
-        return f"{path.order} {symbol} {argument}"
+def _indexed(path: Path, symbol: str, value: Any, bound: Bound) -> str:
+    """A comparison that the index of the field answers."""
+    if path.kind == "number" or len(value) < MAX_KEY_CHARACTERS:
+        return f"{path.order} {symbol} {_argument(path, value, bound)}"
+    # The index has the beginning alone, so the whole value confirms. Not for shorter ones, which it decides: to the
+    # planner, which has figures of the index's expression alone, that would be another condition that leaves little.
+    argument = _argument(path, value, bound)
     beginning = f"left({argument}::text, {MAX_KEY_CHARACTERS})"
     return f"({path.order} {symbol[0]}{'=' * (symbol != '=')} {beginning} AND {path.sql} {symbol} {argument})"
 
 
-def _same(path: Path, value: str, bound: Bound) -> str:
-    read = _read(path, value)
+def _same(path: Path, value: Any, bound: Bound) -> str:
     if path.key is not None:
         # Containment, which the GIN index on `data` answers.
-        wanted = {path.key: [read] if path.kind == "list" else read}
-        return f"d.data @> {bound.bind(json.dumps_text(wanted))}::jsonb"
-    return f"{path.sql} = {_argument(path, read, bound)}"
+        wanted = {path.key: [value] if path.kind in MANY else value}
+        return f"{path.row}.data @> {bound.bind(json.dumps_text(wanted))}::jsonb"
+    # Equal is equal in any collation, and the index of slugs is in the database's.
+    return f"{path.sql.partition(' COLLATE ')[0]} = {_argument(path, value, bound)}"
 
 
-def _argument(path: Path, read: Any, bound: Bound) -> str:
+def _argument(path: Path, value: Any, bound: Bound) -> str:
     """A placeholder for a value; numbers travel as text, since any size and scale may be asked for."""
-    return f"{bound.bind(str(read))}::text::numeric" if path.kind == "number" else bound.bind(read)
+    if path.kind == "number":
+        return f"{bound.bind(str(value))}::text::numeric"
+    return bound.bind(value.rstrip("Z") if path.kind == "time" else value)
 
 
-def _not_equal(path: Path, value: str, bound: Bound) -> str:
+def _not_equal(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+    return _is_not(_same(path, _one(path, values), bound))
+
+
+def _is_not(sql: str) -> str:
     # Not by the index: what has no such field is not equal either.
-    return f"NOT ({_same(path, value, bound)})"
+    return f"(({sql}) IS NOT TRUE)"
 
 
-def _values(path: Path, value: str) -> list[str]:
-    values = value.split(",")
-    if len(values) > MAX_LIST_VALUES:
-        raise FilterError(f"{path.name}: at most {MAX_LIST_VALUES} values.")
-    return values
+def _any_of(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+    return "(" + " OR ".join(_equals(path, read(path, value), bound) for value in values) + ")"
 
 
-def _any_of(path: Path, value: str, bound: Bound) -> str:
-    return "(" + " OR ".join(_equal(path, item, bound) for item in _values(path, value)) + ")"
+def _none_of(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+    return _is_not(" OR ".join(_same(path, read(path, value), bound) for value in values))
 
 
-def _none_of(path: Path, value: str, bound: Bound) -> str:
-    return "NOT (" + " OR ".join(_same(path, item, bound) for item in _values(path, value)) + ")"
-
-
-def _compare(symbol: str) -> Callable[[Path, str, Bound], str]:
-    def build(path: Path, value: str, bound: Bound) -> str:
-        read = _read(path, value)
+def _compare(symbol: str) -> Callable[[Path, tuple[str, ...], Bound], str]:
+    def build(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+        value = _one(path, values)
         if path.order is not None:
-            return _indexed(path, symbol, read, bound)
-        return f"{path.sql} {symbol} {_argument(path, read, bound)}"
+            return _indexed(path, symbol, value, bound)
+        return f"{path.sql} {symbol} {_argument(path, value, bound)}"
 
     return build
 
 
-def _between(path: Path, value: str, bound: Bound) -> str:
-    values = value.split(",")
+def _between(path: Path, values: tuple[str, ...], bound: Bound) -> str:
     if len(values) != 2:
-        raise FilterError(f"{path.name}: between takes two values with a comma.")
-    low, high = _compare(">=")(path, values[0], bound), _compare("<=")(path, values[1], bound)
+        raise FilterError(f"{path.name}: between takes two values.")
+    low, high = _compare(">=")(path, values[:1], bound), _compare("<=")(path, values[1:], bound)
     return f"({low} AND {high})"
 
 
-def _like(before: str, after: str, operator: str = "LIKE") -> Callable[[Path, str, Bound], str]:
-    def build(path: Path, value: str, bound: Bound) -> str:
-        if path.kind == "list":
-            return _equal(path, value, bound)
-        escaped = re.sub(r"([\\%_])", r"\\\1", _read_text(value))
+def _like(before: str, after: str, operator: str = "LIKE") -> Callable[[Path, tuple[str, ...], Bound], str]:
+    def build(path: Path, values: tuple[str, ...], bound: Bound) -> str:
+        value = _one(path, values)
+        if path.kind in MANY:
+            return _same(path, value, bound)
+        escaped = re.sub(r"([\\%_])", r"\\\1", value)
+        if path.order is not None and not before and operator == "LIKE":
+            # By the index of the field, as far as it goes.
+            beginning = re.sub(r"([\\%_])", r"\\\1", value[:MAX_KEY_CHARACTERS])
+            found = f"{path.order} LIKE {bound.bind(beginning + '%')}"
+            if len(value) < MAX_KEY_CHARACTERS:
+                return found
+            return f"({found} AND {path.sql} LIKE {bound.bind(escaped + after)})"
         return f"{path.sql} {operator} {bound.bind(before + escaped + after)}"
 
     return build
 
 
-def _exists(path: Path, value: str, _: Bound) -> str:
-    if value not in ("true", "false"):
+def _exists(path: Path, values: tuple[str, ...], _: Bound) -> str:
+    if values not in (("true",), ("false",)):
         raise FilterError(f"{path.name}: exists is true or false.")
-    present = f"d.data ? '{path.key}'" if path.key is not None else f"{path.sql} IS NOT NULL"
-    return present if value == "true" else f"NOT ({present})"
+    present = f"{path.order or path.sql} IS NOT NULL"
+    if path.key is not None and path.order is None:
+        present = f"{path.row}.data ? '{path.key}'"
+    return present if values == ("true",) else f"NOT ({present})"
 
 
-_OPERATORS: Mapping[str, Callable[[Path, str, Bound], str]] = {
+_OPERATORS: Mapping[str, Callable[[Path, tuple[str, ...], Bound], str]] = {
     "eq": _equal,
     "ne": _not_equal,
     "in": _any_of,
@@ -313,17 +248,3 @@ _OPERATORS: Mapping[str, Callable[[Path, str, Bound], str]] = {
     "exists": _exists,
     **{name: _compare(symbol) for name, symbol in COMPARISONS.items()},
 }
-
-
-def compile_sort(sort: str | None, content_type: CompiledType, visible: Visible, *, default: str) -> str:
-    """`ORDER BY` without the words; ids break ties, so that pages never overlap."""
-    parts = []
-    for name in (sort or default).split(","):
-        path = resolve(name.removeprefix("-"), content_type, visible)
-        if path.kind in ("list", "json"):
-            raise FilterError(f"{path.name} has no order to sort by.")
-        # What every document has needs no place for missing values; with one, no index would be in this order.
-        last = "" if path.key is None and not visible.private else " NULLS LAST"
-        parts.append(f"{path.order or path.sql} {'DESC' if name.startswith('-') else 'ASC'}{last}")
-    descending = (sort or default).startswith("-")
-    return ", ".join([*parts, f"d.item_id {'DESC' if descending else 'ASC'}"])

@@ -270,3 +270,20 @@ class HoldRow(Model):
 
     class Meta:
         table = "content_holds"
+
+
+class DocumentCountRow(Model):
+    """Changes of what is published: the sum is how many documents there are; every change adds a row.
+
+    Written by triggers. The type of all zeros stands for the terms of a site's documents.
+    """
+
+    id = fields.BigIntField(primary_key=True)
+    site_id = fields.UUIDField()
+    type_id = fields.UUIDField()
+    locale = fields.CharField(max_length=35)
+    number = fields.BigIntField()
+
+    class Meta:
+        table = "document_counts"
+        indexes = (Index(fields=("site_id", "type_id", "locale")),)

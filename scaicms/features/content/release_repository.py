@@ -6,7 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content.filters import Bound
+from scaicms.features.content.paths import Bound
 from scaicms.features.content.publishing_schemas import ReleaseItem
 from scaicms.features.content.schedule_repository import within
 from scaicms.infra import db

@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
-from scaicms.features.content import permissions, render
+from scaicms.features.content import permissions
 from scaicms.features.content.delivery import DeliveryService
+from scaicms.features.content.query_tree import from_json, from_parameters
 from scaicms.features.content.records import Item
 from scaicms.features.content.replies import written_reply
 from scaicms.features.content.schemas import (
@@ -11,14 +12,15 @@ from scaicms.features.content.schemas import (
     DeleteItem,
     ItemList,
     ItemOut,
+    ItemWithIncluded,
     ListItems,
     PatchItem,
     PutItem,
+    QueryItems,
     ReadItem,
     ReadItemAsOf,
 )
 from scaicms.features.content.service import ContentService
-from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError, NotFoundError
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
@@ -28,17 +30,25 @@ routes = Routes("content", "/content", site=True)
 
 EXAMPLE = {"type": "article", "data": {"title": "Hello", "body": "# Hello\n\nWorld."}, "publish": True}
 
+QUERY = {
+    "type": "article",
+    "filter": {"data.title": {"contains": "Hello"}, "or": [{"version": 1}, {"data.body": {"exists": False}}]},
+    "sort": ["-published_at"],
+}
 
-def _draft(call: Call, item: Item) -> web.Response:
-    return conditional(call.request, json.dumps(render.draft(item)), item.etag)
+
+async def _draft(call: Call, item: Item, query: ReadItemAsOf) -> web.Response:
+    found = await call.get(DeliveryService).draft(call.principal, call.site, item, query.fallback, query.include)
+    return conditional(call.request, found.body, found.etag)
 
 
 @routes.get(
     permission=permissions.READ,
     summary="List items of a type",
     description="Published items by default. `filter[data.price][gte]=10`, `filter[slug]=hello`, "
-    "`filter[terms.topics]=rust`, with the terms below it `filter[terms.topics][under]=languages`; unknown paths, "
-    "terms and operators are refused.",
+    "`filter[terms.topics]=rust`, with the terms below it `filter[terms.topics][under]=languages`, over relations "
+    "`filter[data.author.data.name]=Ann`, in groups `filter[or][0][data.a]=1&filter[or][1][data.b]=2`, "
+    "`filter[not][slug]=x`; unknown paths, terms and operators are refused.",
     query=ListItems,
     open_query=("filter[",),
     response=ItemList,
@@ -46,7 +56,24 @@ def _draft(call: Call, item: Item) -> web.Response:
 )
 async def list_items(call: Call) -> web.StreamResponse:
     query = call.query(ListItems)
-    body = await call.get(DeliveryService).page(call.principal, call.site, query, call.open_query())
+    tree = from_parameters(call.open_query())
+    body = await call.get(DeliveryService).page(call.principal, call.site, query, tree)
+    return json_reply(body)
+
+
+@routes.post(
+    "/query",
+    permission=permissions.READ,
+    summary="List items of a type by a query in JSON",
+    description="The same as the list, for filters that a URL is too short for.",
+    body=QueryItems,
+    body_example=QUERY,
+    response=ItemList,
+    errors=(404,),
+)
+async def query_items(call: Call) -> web.StreamResponse:
+    query = await call.body(QueryItems)
+    body = await call.get(DeliveryService).page(call.principal, call.site, query, from_json(query.filter))
     return json_reply(body)
 
 
@@ -70,7 +97,7 @@ async def create_item(call: Call) -> web.StreamResponse:
     permission=permissions.READ,
     summary="Read one item by its slug",
     query=ReadItemAsOf,
-    response=ItemOut,
+    response=ItemWithIncluded,
     errors=(404,),
     conditional=True,
 )
@@ -80,7 +107,14 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     if query.status in (None, "published"):
         try:
             found = await call.get(DeliveryService).by_slug(
-                call.principal, call.site, type_key, slug, query.locale, query.fallback, as_of=query.as_of
+                call.principal,
+                call.site,
+                type_key,
+                slug,
+                query.locale,
+                query.fallback,
+                as_of=query.as_of,
+                include=query.include,
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
@@ -89,7 +123,7 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     item = await call.get(ContentService).draft_by_slug(
         call.principal, call.site, type_key, slug, query.locale, query.fallback
     )
-    return _draft(call, item)
+    return await _draft(call, item, query)
 
 
 @routes.get(
@@ -97,7 +131,7 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     permission=permissions.READ,
     summary="Read one item",
     query=ReadItemAsOf,
-    response=ItemOut,
+    response=ItemWithIncluded,
     errors=(404,),
     conditional=True,
 )
@@ -107,14 +141,20 @@ async def read_item(call: Call) -> web.StreamResponse:
     if query.status in (None, "published"):
         try:
             found = await call.get(DeliveryService).by_id(
-                call.principal, call.site, item_id, query.locale, query.fallback, as_of=query.as_of
+                call.principal,
+                call.site,
+                item_id,
+                query.locale,
+                query.fallback,
+                as_of=query.as_of,
+                include=query.include,
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
             if query.status == "published" or query.as_of is not None:
                 raise
     item = await call.get(ContentService).draft(call.principal, call.site, item_id, query.locale, query.fallback)
-    return _draft(call, item)
+    return await _draft(call, item, query)
 
 
 _AS_PUBLISHED = ReadItemAsOf()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from scaicms.features.content.past import AsOf
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
@@ -93,11 +93,55 @@ class ItemOut(Answer):
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
 
+class ItemWithIncluded(ItemOut):
+    included: dict[UUID, ItemOut] | None = Field(
+        default=None, description="With `include=`: the published items that relations lead to, by their ids."
+    )
+
+
+class ExplainedFilter(Answer):
+    path: str
+    operator: str
+    index: str | None = Field(
+        description="What finds it: the field's own index (`data.price`), that of all `data`, of `terms`, `id`, `slug` "
+        "or `published_at`; null: every item that the rest leaves is looked at."
+    )
+    reason: str | None = Field(description="Why no index finds it.")
+    estimated_rows: int | None = Field(description="How many it alone would leave; null where rights are narrowed.")
+
+
+class ExplainedSort(Answer):
+    paths: list[str]
+    index: str | None
+    reason: str | None
+
+
+class Explained(Answer):
+    filters: list[ExplainedFilter]
+    sort: ExplainedSort
+    indexes: list[str] = Field(description="What PostgreSQL goes by for this page.")
+    estimated_rows: int | None
+
+
 class ItemList(Answer):
     items: list[ItemOut]
     total: int | None
-    page: int
+    page: int | None = Field(description="Null where a cursor is asked with.")
     page_size: int
+    next_cursor: str | None = Field(
+        default=None, description="With `cursor=`: where the next page begins; null on the last one."
+    )
+    explain: Explained | None = Field(default=None, description="With `explain=1`.")
+    included: dict[UUID, ItemOut] | None = Field(
+        default=None, description="With `include=`: the published items that relations lead to, each once, by id."
+    )
+
+
+Include = Annotated[str, Field(max_length=1000)]
+INCLUDE = (
+    "Relations to follow, up to three deep: `author,author.avatar`. What is published of their targets stands in "
+    "`included`, by id."
+)
 
 
 class ReadItem(Query):
@@ -111,6 +155,7 @@ class ReadItem(Query):
 
 class ReadItemAsOf(ReadItem):
     as_of: AsOf | None = None
+    include: Include | None = Field(default=None, description=INCLUDE)
 
     @model_validator(mode="after")
     def _only_what_was_published(self) -> Self:
@@ -130,8 +175,21 @@ class ListItems(PageQuery):
         description="Fields by comma, `-` for descending: `-published_at,data.title`.",
     )
     fields: str | None = Field(default=None, max_length=1000, description="Only these: `id,slug,data.title`.")
+    include: Include | None = Field(default=None, description=INCLUDE)
     count: Literal["exact", "none"] = "exact"
     as_of: AsOf | None = None
+    explain: bool = Field(default=False, description="Say by which indexes the list is found.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=7000,
+        description="`next_cursor` of the page before, instead of `page`; empty for the first page.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.cursor is not None and "page" in self.model_fields_set:
+            raise ValueError("give page or cursor, not both")
+        return self
 
     @model_validator(mode="after")
     def _only_what_was_published(self) -> Self:
@@ -143,6 +201,32 @@ def _require_published(as_of: datetime | None, status: str | None) -> None:
     """Past drafts are revisions."""
     if as_of is not None and status in ("draft", "any"):
         raise ValueError("as_of reads what was published; past drafts are at /content/{id}/revisions")
+
+
+def _joined(value: Any) -> Any:
+    """Names in a list as the text that a parameter holds."""
+    if not isinstance(value, list):
+        return value
+    if not value or not all(isinstance(name, str) and name and "," not in name for name in value):
+        raise ValueError("must be a list of names")
+    return ",".join(value)
+
+
+_NAMES_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Names = Annotated[str, BeforeValidator(_joined), Field(max_length=1000), WithJsonSchema(_NAMES_SCHEMA)]
+
+
+class QueryItems(ListItems):
+    """A list's parameters as a JSON object; filters as a tree of their paths."""
+
+    sort: Names | None = Field(default=None, description='`["-published_at", "data.title"]`, or by comma.')
+    fields: Names | None = Field(default=None, description="Only these members, as a list or by comma.")
+    include: Names | None = Field(default=None, description=INCLUDE)
+    filter: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What must hold, all of it: a path with a value, or with operators and their values; `and` and "
+        "`or` with lists of such objects, `not` with one.",
+    )
 
 
 class DeleteItem(Query):

@@ -4,90 +4,75 @@ The ids of terms stand in the SQL itself. Some terms have a thousand times the c
 which one is asked for, and a plan that it keeps for a statement with parameters is one for the average term.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from scaicms.features.content import past
-from scaicms.features.content.filters import MAX_CLAUSES, MAX_LIST_VALUES, FilterError
+from scaicms.features.content.query_tree import MAX_LIST_VALUES, Clause, FilterError, Tree, clauses
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.kit.sites import Site
 
-Parameters = Sequence[tuple[str, str]]
-
 OPERATORS = ("eq", "ne", "in", "nin", "under", "exists")
-_PREFIX = "filter[terms"
-_PARAMETER = re.compile(r"filter\[terms\.([a-z][a-z0-9_]*)\](?:\[([a-z_]+)\])?")
 
 
-def split(filters: Parameters) -> tuple[Parameters, Parameters]:
-    """Those about terms, and the others.
+@dataclass(frozen=True, slots=True)
+class KnownTerms:
+    """The taxonomies and terms that a list's filters name."""
+
+    taxonomies: Mapping[str, UUID]
+    terms: Mapping[tuple[str, str], UUID]
+    source: str = "document_terms"
+    """Where those of documents stand."""
+
+    def condition(self, clause: Clause, row: str, *, drafts: bool) -> str:
+        """SQL about a row of a list; with `drafts`, by the terms of its draft.
+
+        Raises:
+            FilterError: the site has no such taxonomy or term, or there is no such operator.
+        """
+        key, operator = _key(clause), clause.operator
+        if operator not in OPERATORS:
+            raise FilterError(f"{clause.path} knows no operator {operator}; it has {', '.join(OPERATORS)}.")
+        if key not in self.taxonomies:
+            raise FilterError(f"This site has no taxonomy {key}.")
+        if operator == "exists":
+            ids, wanted = [self.taxonomies[key]], _flag(key, clause.values)
+        else:
+            ids, wanted = [_term(key, name, self.terms) for name in clause.values], operator not in ("ne", "nin")
+        table, same = ("item_terms", "") if drafts else (self.source, f"AND l.locale = {row}.locale")
+        column = "under" if operator in ("under", "exists") else "terms"
+        listed = ", ".join(f"'{UUID(str(term_id))}'" for term_id in ids)
+        sql = f"""EXISTS (SELECT 1 FROM {table} l WHERE l.item_id = {row}.item_id {same}
+                          AND l.{column} {"&&" if len(ids) > 1 else "@>"} ARRAY[{listed}]::uuid[])"""
+        return sql if wanted else f"NOT {sql}"
+
+
+async def known(links: TermLinks, site: Site, tree: Tree, as_of: datetime | None) -> KnownTerms:
+    """What the filters of a list need to know of terms; of what was published at a moment (`as_of`, UTC).
 
     Raises:
-        FilterError: there are too many in all.
+        FilterError: they name too many.
     """
-    if len(filters) > MAX_CLAUSES:
-        raise FilterError(f"At most {MAX_CLAUSES} filters.")
-    about = [item for item in filters if item[0].startswith((f"{_PREFIX}.", f"{_PREFIX}]"))]
-    return about, [item for item in filters if item not in about]
-
-
-async def conditions(
-    links: TermLinks, site: Site, filters: Parameters, *, drafts: bool, as_of: datetime | None = None
-) -> list[str]:
-    """SQL conditions on the row `d` of a list, all of which must hold; of what was published at a moment (`as_of`).
-
-    Raises:
-        FilterError: the site has no such taxonomy or term, or there is no such operator.
-    """
-    asked = [(*_read(name), value) for name, value in filters]
+    asked = [clause for clause in clauses(tree) if clause.about_terms]
     if not asked:
-        return []
-    names = [name for _, operator, value in asked if operator != "exists" for name in value.split(",")]
+        return KnownTerms({}, {})
+    names = [name for clause in asked if clause.operator != "exists" for name in clause.values]
     if len(names) > MAX_LIST_VALUES:
         raise FilterError(f"At most {MAX_LIST_VALUES} terms.")
-    taxonomies, terms = await links.known(site, [key for key, _, _ in asked], names)
-    source = "item_terms" if drafts else past.document_terms(as_of)
-    return [_condition(clause, taxonomies, terms, source) for clause in asked]
+    taxonomies, terms = await links.known(site, [_key(clause) for clause in asked], names)
+    return KnownTerms(taxonomies, terms, past.document_terms(as_of))
 
 
-def _condition(
-    asked: tuple[str, str, str],
-    taxonomies: Mapping[str, UUID],
-    terms: Mapping[tuple[str, str], UUID],
-    source: str,
-) -> str:
-    key, operator, value = asked
-    if key not in taxonomies:
-        raise FilterError(f"This site has no taxonomy {key}.")
-    if operator == "exists":
-        ids, wanted = [taxonomies[key]], _flag(key, value)
-    else:
-        ids, wanted = [_term(key, name, terms) for name in value.split(",")], operator not in ("ne", "nin")
-    same = "" if source == "item_terms" else "AND l.locale = d.locale"
-    column = "under" if operator in ("under", "exists") else "terms"
-    listed = ", ".join(f"'{UUID(str(term_id))}'" for term_id in ids)
-    sql = f"""EXISTS (SELECT 1 FROM {source} l WHERE l.item_id = d.item_id {same}
-                      AND l.{column} {"&&" if len(ids) > 1 else "@>"} ARRAY[{listed}]::uuid[])"""
-    return sql if wanted else f"NOT {sql}"
+def _key(clause: Clause) -> str:
+    return clause.path.rpartition(".")[2]
 
 
-def _read(name: str) -> tuple[str, str]:
-    """Taxonomy and operator of a parameter."""
-    matched = _PARAMETER.fullmatch(name)
-    if matched is None:
-        raise FilterError(f"{name} is not a filter; write filter[terms.topics]=… or filter[terms.topics][under]=….")
-    operator = matched[2] or "eq"
-    if operator not in OPERATORS:
-        raise FilterError(f"terms.{matched[1]} knows no operator {operator}; it has {', '.join(OPERATORS)}.")
-    return matched[1], operator
-
-
-def _flag(key: str, value: str) -> bool:
-    if value not in ("true", "false"):
+def _flag(key: str, values: tuple[str, ...]) -> bool:
+    if values not in (("true",), ("false",)):
         raise FilterError(f"terms.{key}: exists is true or false.")
-    return value == "true"
+    return values == ("true",)
 
 
 def _term(key: str, name: str, terms: Mapping[tuple[str, str], UUID]) -> UUID:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content.filters import Bound
+from scaicms.features.content.paths import Bound
 from scaicms.features.content.records import Item
 from scaicms.infra import db
 from scaicms.kit import json

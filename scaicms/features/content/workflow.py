@@ -1,7 +1,8 @@
 """What the stage of an item, in the workflow of its type, means: whether it may be published, how it is found."""
 
 from scaicms.features.content.errors import NotPublishableError
-from scaicms.features.content.filters import Bound, FilterError
+from scaicms.features.content.paths import Bound
+from scaicms.features.content.query_tree import FilterError
 from scaicms.features.content.records import Item
 from scaicms.features.content_types.service import CompiledType
 

@@ -25,7 +25,7 @@ MAX_KEY_CHARACTERS = 500
 
 _FIGURES = "_figures"
 _NUMBERS = frozenset({"integer", "number"})
-_SHORT = frozenset({"boolean", "date", "datetime", "slug", "email", "color", "relation"})
+_SHORT = frozenset({"boolean", "date", "slug", "email", "color", "relation"})
 _LONG = frozenset({"string", "text", "markdown", "url", "select"})
 
 
@@ -33,6 +33,11 @@ def number_sql(key: str, data: str) -> str:
     """A number in `data`, a jsonb column. Guarded, so that data of another form is no number instead of an error."""
     # The key matches KEY_PATTERN, so it cannot end the literal.
     return f"(CASE WHEN jsonb_typeof({data}->'{key}') = 'number' THEN ({data}->'{key}')::numeric END)"
+
+
+def time_sql(key: str, data: str) -> str:
+    """A time in `data` as text that is in the order of time: `Z` would come after the fractions of the same second."""
+    return f"rtrim({data}->>'{key}', 'Z')"
 
 
 def order_sql(field: FieldDefinition, type_id: UUID, row: str = "") -> str | None:
@@ -43,6 +48,8 @@ def order_sql(field: FieldDefinition, type_id: UUID, row: str = "") -> str | Non
     data = f"{row}data"
     if field.type in _NUMBERS:
         value = number_sql(field.key, data)
+    elif field.type == "datetime":
+        value = time_sql(field.key, data)
     elif field.type in _SHORT:
         value = f"({data}->>'{field.key}')"
     elif field.type in _LONG:

@@ -22,7 +22,14 @@ from scaicms.features.content_types.errors import (
 )
 from scaicms.features.content_types.events import ContentTypeCreated, ContentTypeDeleted, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition
-from scaicms.features.content_types.indexing import MAX_KEY_CHARACTERS, ask_for_indexes, number_sql, order_sql
+from scaicms.features.content_types.indexing import (
+    MAX_KEY_CHARACTERS,
+    ask_for_indexes,
+    index_definitions,
+    number_sql,
+    order_sql,
+    time_sql,
+)
 from scaicms.features.content_types.models import ContentTypeRow
 from scaicms.features.content_types.reach import reaches, readable, writable
 from scaicms.features.content_types.schemas import CreateContentType, UpdateContentType
@@ -53,8 +60,10 @@ __all__ = [
     "Workflow",
     "declare_parts",
     "declare_rows",
+    "index_definitions",
     "number_sql",
     "order_sql",
+    "time_sql",
 ]
 
 TOPIC = "content_types"

@@ -65,7 +65,7 @@ class PublicSiteService(Service):
         query = ListItems(
             type=listed.key, page=page, page_size=PAGE_SIZE, sort=f"-data.{dated}" if dated else "-published_at"
         )
-        found = json.loads(await self._content.page(reader, site, query, ()))
+        found = json.loads(await self._content.page(reader, site, query))
         pages = max(1, -(-found["total"] // PAGE_SIZE))
         if page > pages:
             raise PageNotFoundError

@@ -14,7 +14,7 @@ from scaicms.infra.db.connection import (
     open_database,
     transaction,
 )
-from scaicms.infra.db.reads import ReadPool, open_read_pool
+from scaicms.infra.db.reads import ReadPool, fetch_planned, open_read_pool
 
 __all__ = [
     "OUTAGES",
@@ -25,6 +25,7 @@ __all__ = [
     "execute",
     "executemany",
     "fetch",
+    "fetch_planned",
     "fetchrow",
     "fetchval",
     "in_open_transaction",

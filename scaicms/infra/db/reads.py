@@ -34,3 +34,14 @@ async def open_read_pool(dsn: str, *, size: int, statement_timeout: float) -> Re
             **SERVER_SETTINGS,
         },
     )
+
+
+async def fetch_planned(pool: ReadPool, sql: str, *arguments: object) -> list[asyncpg.Record]:
+    """Rows of a statement that PostgreSQL plans for these very arguments.
+
+    For any arguments (as it does for statements that it has seen five times) it takes every value for an average one,
+    and statements of as many forms as callers think of would push others out of the connection's cache.
+    """
+    async with pool.acquire() as connection:
+        statement = await connection.prepare(sql, name="")
+        return await statement.fetch(*arguments)

@@ -68,7 +68,7 @@ async def test_filters_find_what_they_say(rows, query, expected):
         "filter[data.price][between]=1",
         "filter[data.title][exists]=maybe",
         "filter[id]=abc",
-        "filter[or][0][data.title]=x",
+        "filter[or][data.title]=x",
         "filter[data.title;drop]=1",
         "&".join(f"filter[data.count][ne]={n}" for n in range(21)),
         "sort=data.nothing",
@@ -82,6 +82,8 @@ async def test_filters_find_what_they_say(rows, query, expected):
         "page=1&page=2",
         "status=archived",
         "include=author",
+        "cursor=x",
+        "cursor=&page=1",
     ],
 )
 async def test_what_is_unknown_or_too_much_is_refused(rows, query):

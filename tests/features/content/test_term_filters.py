@@ -2,6 +2,9 @@
 
 import json
 import re
+from contextlib import asynccontextmanager
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -125,6 +128,14 @@ class Recorded:
     async def fetch(self, sql, *arguments):
         self.asked = (sql, arguments)
         return await self.pool.fetch(sql, *arguments)
+
+    @asynccontextmanager
+    async def acquire(self):
+        yield self
+
+    async def prepare(self, sql, *, name):
+        assert name == ""
+        return SimpleNamespace(fetch=partial(self.fetch, sql))
 
 
 MANY = """

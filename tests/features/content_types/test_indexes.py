@@ -1,5 +1,9 @@
 """Fields marked `indexed` get indexes that lists use; others lose theirs."""
 
+from contextlib import asynccontextmanager
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 
 from scaicms.features.content.service import DeliveryService
@@ -62,6 +66,14 @@ class Recorder:
     async def fetch(self, sql, *arguments):
         self.asked.append((sql, arguments))
         return await self.pool.fetch(sql, *arguments)
+
+    @asynccontextmanager
+    async def acquire(self):
+        yield self
+
+    async def prepare(self, sql, *, name):
+        assert name == ""
+        return SimpleNamespace(fetch=partial(self.fetch, sql))
 
     def __getattr__(self, name):
         return getattr(self.pool, name)

@@ -1,0 +1,59 @@
+"""What relations of a type lead to, as far as the caller may read what is published of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scaicms.features.content.chains import Chain
+from scaicms.features.content.errors import FieldForbiddenError
+from scaicms.features.content.paths import Visible
+from scaicms.features.content_types.schemas import FieldDefinition
+from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.kit.principal import Scope
+from scaicms.kit.sites import Site
+
+MAX_HOPS = 3
+RELATIONS = ("relation", "relations")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A type as the caller reads it: the fields that exist for them, and in which locales whose items; None: all."""
+
+    content_type: CompiledType
+    visible: Visible
+    chain: Chain | None = None
+
+    def relations(self) -> list[FieldDefinition]:
+        """The relations that exist for the caller and are within reach."""
+        fields = self.content_type.fields.values()
+        return [f for f in fields if f.type in RELATIONS and self.visible.knows(f) and self.visible.reaches(f.key)]
+
+
+class Targets:
+    """Leads from relation to relation for one caller, in some locales."""
+
+    def __init__(self, types: ContentTypeService, scope: Scope | None, site: Site, locales: Sequence[str]) -> None:
+        self._types = types
+        self._site_id = site.id
+        self._locales = locales
+        self._scope = scope
+
+    async def behind(self, source: Target, key: str, path: str) -> Target | None:
+        """What the relation `key` of `source` leads to; None where there is no such relation. `path` is how the caller
+        names it.
+
+        Raises:
+            FieldForbiddenError: the relation, or everything of what it leads to, is out of the caller's reach.
+        """
+        field = source.content_type.fields.get(key)
+        if field is None or field.target is None or not source.visible.knows(field):
+            return None
+        if not source.visible.reaches(key):
+            raise FieldForbiddenError(f"Your rights do not reach {path}.")
+        if self._scope is None:
+            return Target(await self._types.compiled(self._site_id, field.target), Visible(False))
+        chain = Chain.of(self._scope, field.target, self._locales)
+        if not chain.locales:
+            raise FieldForbiddenError(f"Your rights do not reach what {path} leads to.")
+        content_type = await self._types.compiled(self._site_id, field.target)
+        return Target(content_type, Visible(False, chain.fields), chain)

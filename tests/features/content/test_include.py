@@ -1,0 +1,184 @@
+"""`include=`: what relations lead to, beside the items that have them."""
+
+import pytest
+import pytest_asyncio
+
+from scaicms.features.content.delivery import DeliveryService
+
+FIELDS = {
+    "picture": [{"key": "alt", "type": "string"}],
+    "author": [
+        {"key": "name", "type": "string"},
+        {"key": "mail", "type": "string", "private": True},
+        {"key": "avatar", "type": "relation", "target": "picture"},
+        {"key": "friends", "type": "relations", "target": "author"},
+    ],
+    "post": [
+        {"key": "title", "type": "string"},
+        {"key": "author", "type": "relation", "target": "author"},
+        {"key": "next", "type": "relation", "target": "post"},
+        {"key": "more", "type": "relations", "target": "post"},
+        {"key": "editor", "type": "relation", "target": "author", "private": True},
+    ],
+}
+
+
+async def put(api, kind, *, publish=True, **data):
+    answer = await api.post("/content", {"type": kind, "data": data, "publish": publish})
+    assert answer.status == 201, answer.raw
+    return answer.json["id"]
+
+
+@pytest_asyncio.fixture
+async def blog(site):
+    for key, fields in FIELDS.items():
+        answer = await site.post("/content-types", {"key": key, "name": key, "fields": fields})
+        assert answer.status == 201, answer.raw
+    site.face = await put(site, "picture", alt="A face")
+    site.bob = await put(site, "author", name="Bob", mail="bob@example.com")
+    site.ann = await put(site, "author", name="Ann", avatar=site.face, friends=[site.bob])
+    site.first = await put(site, "post", title="first", author=site.ann)
+    site.second = await put(site, "post", title="second", author=site.ann, next=site.first, more=[site.first])
+    return site
+
+
+class Counting:
+    """The read pool, counting what it is asked."""
+
+    def __init__(self, pool):
+        self.pool, self.asked = pool, 0
+
+    async def fetch(self, *arguments):
+        self.asked += 1
+        return await self.pool.fetch(*arguments)
+
+    async def fetchrow(self, *arguments):
+        self.asked += 1
+        return await self.pool.fetchrow(*arguments)
+
+
+async def queries(services, api, path):
+    delivery = services.get(DeliveryService)
+    counting = delivery._reads = Counting(delivery._reads)
+    try:
+        answer = await api.get(path)
+    finally:
+        delivery._reads = counting.pool
+    assert answer.status == 200, answer.raw
+    return counting.asked, answer.json
+
+
+async def test_an_item_comes_with_what_its_relations_lead_to(blog):
+    for path in (f"/content/{blog.second}", "/content/by-slug/post/second"):
+        answer = await blog.get(f"{path}?include=author,author.avatar,author.friends,next")
+        assert set(answer.json["included"]) == {blog.ann, blog.face, blog.bob, blog.first}
+        for item_id, document in answer.json["included"].items():
+            assert document == (await blog.get(f"/content/{item_id}")).json
+        assert answer.json["data"]["author"] == blog.ann
+
+
+async def test_a_list_includes_each_document_once(blog):
+    answer = (await blog.get("/content?type=post&include=author,more")).json
+    assert set(answer["included"]) == {blog.ann, blog.first}
+    assert [item["id"] for item in answer["items"]] == [blog.second, blog.first]
+    assert "included" not in (await blog.get("/content?type=post")).json
+    assert (await blog.get("/content?type=post&include=more&filter[data.title]=first")).json["included"] == {}
+
+
+async def test_each_level_is_one_query(services, blog):
+    for path in (f"/content/{blog.second}?", "/content/by-slug/post/second?", "/content?type=post&"):
+        bare, _ = await queries(services, blog, path)
+        assert bare == 1
+        for level, include in enumerate(("author,next,more", "author.avatar,author.friends,next.author",
+                                         "author.friends.avatar,next.author.avatar"), 1):  # fmt: skip
+            asked, _ = await queries(services, blog, f"{path}include={include}")
+            assert asked == bare + level, (path, include)
+
+
+async def test_circles_end(blog):
+    await blog.patch(f"/content/{blog.first}", {"data": {"next": blog.second, "more": [blog.first, blog.second]}})
+    await blog.post(f"/content/{blog.first}/publish")
+    answer = (await blog.get(f"/content/{blog.first}?include=next.next.next,more.more.more")).json
+    assert set(answer["included"]) == {blog.first, blog.second}
+
+
+async def test_only_what_is_published_is_included(blog):
+    hidden = await put(blog, "author", publish=False, name="Hidden")
+    post = await put(blog, "post", title="third", author=hidden)
+    path = f"/content/{post}?include=author,author.avatar"
+    before = await blog.get(path)
+    assert before.json["included"] == {}
+    await blog.post(f"/content/{hidden}/publish")
+    after = await blog.get(path)
+    assert list(after.json["included"]) == [hidden]
+    assert before.headers["ETag"] != after.headers["ETag"]
+    assert (await blog.get(path, headers={"If-None-Match": after.headers["ETag"]})).status == 304
+
+
+async def test_drafts_show_the_targets_of_their_own_relations(blog):
+    await blog.patch(f"/content/{blog.second}", {"data": {"author": blog.bob, "editor": blog.ann}})
+    published = (await blog.get(f"/content/{blog.second}?include=author")).json
+    assert list(published["included"]) == [blog.ann]
+    draft = (await blog.get(f"/content/{blog.second}?status=draft&include=author,editor.avatar")).json
+    assert set(draft["included"]) == {blog.bob, blog.ann, blog.face}
+    assert "mail" not in draft["included"][blog.bob]["data"]
+    listed = (await blog.get("/content?type=post&status=draft&include=author")).json
+    assert list(listed["included"]) == [blog.bob]
+
+
+async def test_projections_leave_what_is_included_whole(blog):
+    answer = (await blog.get("/content?type=post&fields=data.title,data.next&include=author&page_size=1")).json
+    assert answer["items"] == [{"data": {"title": "second", "next": blog.first}}]
+    assert answer["included"][blog.ann]["data"]["name"] == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("include", "said"),
+    [
+        ("nothing", "author, next, more"),
+        ("title", "author, next, more"),
+        ("data.author", "author, next, more"),
+        ("author.nothing", "author.avatar, author.friends"),
+        ("author.avatar.nothing", "picture has no relations"),
+        ("editor", "author, next, more"),
+        ("author,,next", "author, next, more"),
+        ("next.next.next.next", "deeper than 3"),
+        (",".join(["author"] * 21), "at most 20"),
+    ],
+)
+async def test_what_is_no_relation_is_refused_with_those_there_are(blog, include, said):
+    for path in (f"/content/{blog.second}?", "/content?type=post&"):
+        answer = await blog.get(f"{path}include={include}")
+        assert (answer.status, answer.code) == (400, "invalid_include")
+        assert said in answer.json["detail"]["message"]
+        assert "editor" not in answer.json["detail"]["message"].replace(f"relation {include}", "")
+
+
+async def test_writes_take_no_include(blog):
+    assert (await blog.patch(f"/content/{blog.second}?include=author", {"data": {}})).status == 400
+
+
+async def test_what_the_caller_may_not_read_is_not_included(blog, granted):
+    def on(**bounds):
+        return {"permission": "content:read", **bounds}
+
+    only_posts = await granted(blog, on(content_types=["post"]))
+    no_author = await granted(blog, on(fields=["title", "next", "name"]))
+    names = await granted(blog, on(content_types=["post"]), on(content_types=["author"], fields=["name"]))
+    strangers = await granted(blog, on(content_types=["post"]), on(content_types=["author"], own_only=True))
+    for path in (f"/content/{blog.second}?", "/content?type=post&"):
+        for reader in (only_posts, no_author):
+            refused = await reader.get(f"{path}include=author")
+            assert (refused.status, refused.code) == (403, "field_forbidden")
+        assert (await names.get(f"{path}include=author.avatar")).status == 403
+        seen = (await names.get(f"{path}include=author")).json["included"]
+        assert [document["data"] for document in seen.values()] == [{"name": "Ann"}]
+        assert (await no_author.get(f"{path}include=next")).json["included"][blog.first]["data"] == {"title": "first"}
+        assert (await strangers.get(f"{path}include=author,author.friends")).json["included"] == {}
+
+
+async def test_too_many_documents_are_refused_and_not_cut_off(blog, monkeypatch):
+    monkeypatch.setattr("scaicms.features.content.including.MAX_INCLUDED", 2)
+    assert (await blog.get("/content?type=post&include=author.avatar")).status == 200
+    answer = await blog.get("/content?type=post&include=author.friends,author.avatar")
+    assert (answer.status, answer.code) == (400, "invalid_include")
