@@ -4,7 +4,7 @@ A document holds all that it shows, so that reading costs nothing more. What it 
 `fallback_fields`, and made anew by a job when another locale of the item is published or taken out of delivery.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,10 @@ from scaicms.kit import json
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
+BATCH = 50
+
 Data = Mapping[str, Any]
+Checkpoint = Callable[[dict[str, str]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,20 @@ class LocaleRefreshService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._types = services.get(ContentTypeService)
+
+    async def batches(
+        self, principal: Principal, site: Site, *, resume: dict[str, str] | None, checkpoint: Checkpoint
+    ) -> AsyncIterator[int]:
+        """The same for all items of a site; gives how many documents each batch has changed. `checkpoint` runs in a
+        transaction after each batch, with what `resume` takes."""
+        after = UUID(resume["after"]) if resume else UUID(int=0)
+        while found := await translation_repository.published_in_several(site.id, after=after, limit=BATCH):
+            # One item a transaction: its editors wait for no other.
+            changed = sum([await self.refresh(principal, site, item_id) for item_id in found])
+            after = found[-1]
+            async with db.transaction():
+                await checkpoint({"after": str(after)})
+            yield changed
 
     async def refresh(self, principal: Principal, site: Site, item_id: UUID) -> int:
         """Bring all documents of an item in step with each other; how many have changed. Idempotent."""

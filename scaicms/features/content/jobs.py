@@ -89,3 +89,10 @@ class RefreshLocalesPayload(JobPayload):
 
 
 REFRESH_LOCALES = Job("content.refresh_locales", "default", RefreshLocalesPayload)
+
+
+class RefreshChainsPayload(JobPayload):
+    """Nothing to say: all documents of the job's site may take what they lack from other locales now."""
+
+
+REFRESH_CHAINS = Job("content.refresh_chains", "default", RefreshChainsPayload, atomic=False, priority=-1)

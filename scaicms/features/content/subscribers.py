@@ -1,10 +1,18 @@
-"""Which facts about terms and types call for work on content."""
+"""Which facts about sites, terms and types call for work on content."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
-from scaicms.features.content.jobs import FIND_LINKS, REFRESH_TERMS, RefreshTermsPayload, TypeLinksPayload
+from scaicms.features.content.jobs import (
+    FIND_LINKS,
+    REFRESH_CHAINS,
+    REFRESH_TERMS,
+    RefreshChainsPayload,
+    RefreshTermsPayload,
+    TypeLinksPayload,
+)
 from scaicms.features.content_types.events import ContentTypeRewritten
+from scaicms.features.sites.events import SiteUpdated
 from scaicms.features.taxonomies.events import TaxonomyDeleted, TermDeleted, TermMerged, TermRenamed
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
@@ -26,6 +34,13 @@ def rewritten(event: ContentTypeRewritten) -> Iterable[JobRequest]:
     )
 
 
+def relocated(event: SiteUpdated) -> Iterable[JobRequest]:
+    """What stands in for what a locale lacks may be another locale now."""
+    if event.locales_changed:
+        key = f"chains:{event.aggregate_id}"
+        yield REFRESH_CHAINS.request(RefreshChainsPayload(), site_id=event.aggregate_id, dedupe_key=key)
+
+
 def _request(site_id: UUID | None, term_id: UUID | None) -> JobRequest:
     return REFRESH_TERMS.request(
         RefreshTermsPayload(term_id=term_id), site_id=site_id, dedupe_key=f"terms:{term_id or site_id}"
@@ -38,4 +53,5 @@ SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
     TermDeleted: (gone,),
     TaxonomyDeleted: (gone,),
     ContentTypeRewritten: (rewritten,),
+    SiteUpdated: (relocated,),
 }

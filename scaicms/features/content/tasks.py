@@ -17,11 +17,13 @@ from scaicms.features.content.jobs import (
     FIND_LINKS,
     HEAL_LINKS,
     IMPORT_CONTENT,
+    REFRESH_CHAINS,
     REFRESH_LOCALES,
     REFRESH_TERMS,
     CompactPayload,
     ImportPayload,
     LinksPayload,
+    RefreshChainsPayload,
     RefreshLocalesPayload,
     RefreshTermsPayload,
     ReleasePayload,
@@ -113,6 +115,13 @@ async def refresh_locales(payload: RefreshLocalesPayload, job: RunningJob) -> No
     job.result = {"changed": changed}
 
 
+async def refresh_chains(_: RefreshChainsPayload, job: RunningJob) -> None:
+    """One turn of rendering the documents of a site whose locales fall back to others."""
+    site = await job.services.get(SiteService).by_id(job.site_id)
+    service = job.services.get(LocaleRefreshService)
+    await _take_turn(job, service.batches(SYSTEM, site, resume=job.progress, checkpoint=job.checkpoint))
+
+
 async def do_scheduled(payload: ScheduledPayload, job: RunningJob) -> None:
     """Publish or unpublish what is due, in the transaction that finishes the job."""
     site = await job.services.get(SiteService).by_id(job.site_id)
@@ -138,6 +147,7 @@ async def compact_history(_: CompactPayload, job: RunningJob) -> None:
 TASKS = (
     Task(COMPACT_HISTORY, compact_history),
     Task(IMPORT_CONTENT, import_content),
+    Task(REFRESH_CHAINS, refresh_chains),
     Task(REFRESH_LOCALES, refresh_locales),
     Task(REFRESH_TERMS, refresh_terms),
     Task(HEAL_LINKS, heal_links),

@@ -95,6 +95,18 @@ async def documents(item_id: UUID, *, hold: bool = False) -> list[Record]:
     return await db.fetch(sql, item_id)
 
 
+async def published_in_several(site_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
+    """Items of which more than one locale is published, in the order of their ids."""
+    rows = await db.fetch(
+        """SELECT item_id FROM documents WHERE site_id = $1 AND item_id > $2
+           GROUP BY item_id HAVING count(*) > 1 ORDER BY item_id LIMIT $3""",
+        site_id,
+        after,
+        limit,
+    )
+    return [row["item_id"] for row in rows]
+
+
 async def put_rendering(item_id: UUID, locale: str, data: Mapping[str, Any], body: bytes, etag: str) -> None:
     """Another rendering of what is published, with other values of what it takes from other locales."""
     sql = "UPDATE documents SET data = $3::jsonb, body = $4, etag = $5 WHERE item_id = $1 AND locale = $2"

@@ -11,8 +11,11 @@ class SiteCreated(Event):
 
 
 class SiteUpdated(Event):
+    """`locales_changed`: others are there, or they fall back to others."""
+
     type: ClassVar[str] = "site.updated"
     key: str
+    locales_changed: bool = False
 
 
 class SiteDeleted(Event):

@@ -132,14 +132,17 @@ class SiteService(Service):
             row = await self.get(principal, id_or_key, lock=True)
             principal.require(permissions.UPDATE.code, row.id)
             check(row)
-            before = to_site(row).public_role
+            before = to_site(row)
             row.update_from_dict(change.model_dump(mode="json", exclude_unset=True, exclude_none=True))
             _check(row)
-            if to_site(row).public_role != before:
+            after = to_site(row)
+            if after.public_role != before.public_role:
                 await self._check_public_role(principal, row)
             row.updated_at = utcnow()
             await row.save()
-            await record(SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key), actor=principal)
+            changed = [after.chain(one) for one in after.locales] != [before.chain(one) for one in before.locales]
+            fact = SiteUpdated(site_id=row.id, aggregate_id=row.id, key=row.key, locales_changed=changed)
+            await record(fact, actor=principal)
             await notify(TOPIC, str(row.id))
         return row
 

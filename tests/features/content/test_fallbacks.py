@@ -282,3 +282,24 @@ async def test_terms_renamed_while_locales_are_published_are_shown_in_the_end(st
             found = await read(stories, item, f"locale={locale}")
             assert [shown["name"] for shown in found["taxonomies"]["topics"]] == ["Name 7"]
             assert (found["data"]["body"], found["locales"]) == (english["data"]["body"], ["de", "en", "fr"])
+
+
+async def test_documents_follow_when_chains_change(admin, stories, drain, granted):
+    item = await told(stories, body="English", publish=True)
+    await translated(stories, item, "fr", publish=True, body="Français")
+    await translated(stories, item, "de", publish=True)
+    await told(stories, publish=True)
+    await drain()
+    assert (await read(stories, item, "locale=de"))["fallback_fields"] == {"body": "fr"}
+    locales = [{"code": "en"}, {"code": "de"}, {"code": "fr"}]
+    assert (await admin.patch(f"/sites/{stories.site}", {"locales": locales})).status == 200
+    await drain()
+    german = await read(stories, item, "locale=de")
+    assert (german["data"]["body"], german["fallback_fields"]) == ("English", {"body": "en"})
+    operator = await granted(stories, "search:queues")
+    jobs = "/search/jobs?name=content.refresh_chains"
+    done = (await operator.get(jobs)).json
+    assert done["items"][0]["result"] == {"changed": 1}
+    # What is no matter of chains calls for no work.
+    assert (await admin.patch(f"/sites/{stories.site}", {"name": "Other"})).status == 200
+    assert (await operator.get(jobs)).json["total"] == done["total"]
