@@ -384,3 +384,20 @@ async def test_work_for_translators_is_shown_as_far_as_they_read(stories, grante
     assert (
         await (await user("public", site=stories.site)).get("/content/translations/missing?locale=de")
     ).status == 403
+
+
+async def test_what_shared_fields_and_locales_go_through_is_kept_as_revisions(stories):
+    item = await told(stories, price=1)
+    path = f"/content/{item['id']}/translations/de"
+    await translated(stories, item, "de")
+    await stories.patch(f"/content/{item['id']}/translations/en", {"data": {"price": 2}})
+    assert (await stories.delete(path)).status == 204
+    assert (await stories.put(path, {"data": {"title": "Again"}})).status == 201
+    revisions = (await stories.get(f"/content/{item['id']}/revisions?locale=de")).json["items"]
+    assert [one["number"] for one in revisions] == [3, 2, 1]
+    first = (await stories.get(f"/content/{item['id']}/revisions/1?locale=de")).json
+    assert first["data"] == {"title": "Zebra", "price": 1, "kept": "by default"}
+    restored = await stories.post(f"/content/{item['id']}/revisions/1/restore?locale=de")
+    assert restored.status == 200, restored.raw
+    # Restoring is saving: what is shared goes to all locales.
+    assert (await draft(stories, item, "en"))["data"]["price"] == 1
