@@ -303,3 +303,47 @@ async def test_documents_follow_when_chains_change(admin, stories, drain, grante
     # What is no matter of chains calls for no work.
     assert (await admin.patch(f"/sites/{stories.site}", {"name": "Other"})).status == 200
     assert (await operator.get(jobs)).json["total"] == done["total"]
+
+
+async def test_cursors_and_totals_go_along_the_chain(stories):
+    titles = []
+    for number, locale in enumerate(("en", "de", "fr", "en", "fr", "de", "en")):
+        titles.append(f"{number}")
+        await told(stories, locale=locale, publish=True, title=f"{number}", price=number % 2)
+    both = await told(stories, publish=True, title="9", price=0)
+    await translated(stories, both, "de", publish=True, title="25")
+    expected = sorted([*titles, "25"])
+    even = [title for title in expected if title == "25" or int(title) % 2 == 0]
+    for more, wanted in (("", expected), ("&filter[data.price]=0", even)):
+        query, cursor, seen = (
+            f"/content?type=story&locale=de&fallback=default&sort=data.title&page_size=2{more}",
+            "",
+            [],
+        )
+        while cursor is not None:
+            answer = (await stories.get(query, params={"cursor": cursor})).json
+            assert answer["total"] == len(wanted)
+            seen += [one["data"]["title"] for one in answer["items"]]
+            cursor = answer["next_cursor"]
+        assert seen == wanted
+    # A cursor is of one list: another chain is another list.
+    first = (await stories.get("/content?type=story&locale=de&fallback=default&page_size=2&cursor=")).json
+    other = await stories.get("/content?type=story&locale=de&fallback=fr", params={"cursor": first["next_cursor"]})
+    assert (other.status, other.code) == (400, "invalid_cursor")
+    await told(stories, publish=True, title="new")
+    assert (await stories.get("/content?type=story&locale=de&fallback=default")).json["total"] == len(expected) + 1
+
+
+async def test_hops_along_a_chain_tell_nothing_of_fields_out_of_reach_in_any_of_it(stories, granted):
+    target = await told(stories, publish=True, title="Target")
+    item = await told(stories, friend=target["id"], publish=True)
+    query = "/content?type=story&locale=de&filter[data.friend.data.title]=Target"
+    found = (await stories.get(f"{query}&fallback=default&include=friend")).json
+    assert [one["id"] for one in found["items"]] == [item["id"]]
+    reader = await granted(
+        stories, on("content:read", locales=["en"], fields=["title", "friend"]), on("content:read", locales=["de"])
+    )
+    assert (await reader.get(f"{query}&fallback=default")).json["total"] == 1
+    hidden = "/content?type=story&locale=de&filter[data.friend.data.body]=x"
+    assert (await reader.get(f"{hidden}&fallback=none")).status == 200
+    assert (await reader.get(f"{hidden}&fallback=default")).status == 403
