@@ -52,17 +52,15 @@ class PublishingService(Service):
             jobs = []
             if with_targets and not dry_run:
                 jobs = await self._publish_targets(principal, site, item_id, locales)
-            found: list[Written] = []
-            for locale in locales or await self._locales_of(principal, site, item_id):
-                written = await self._content.publish(
-                    principal,
-                    site,
-                    item_id,
-                    locale=locale,
-                    expected_version=expected_version if not found else None,
-                    dry_run=dry_run,
-                )
-                found.append(written)
+            first = locales[0] if locales else None
+            written = await self._content.publish(
+                principal, site, item_id, locale=first, expected_version=expected_version, dry_run=dry_run
+            )
+            # The item is held by now: it gets no other locales.
+            others = set(locales or await repository.locales_of(item_id)) - {written.item.locale}
+            found = [written]
+            for locale in sorted(others):
+                found.append(await self._content.publish(principal, site, item_id, locale=locale, dry_run=dry_run))
             return _together(found, jobs)
 
     async def _publish_targets(

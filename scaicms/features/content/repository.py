@@ -16,7 +16,8 @@ from scaicms.kit.ids import new_id
 
 # When the next scheduled action is due, of the entry `e` of the item `i`.
 _NEXT_DUE = """(SELECT min(s.due_at) FROM content_schedule s WHERE s.item_id = i.id AND s.state = 'pending'
-    AND s.action = '{action}' AND (s.locales IS NULL OR e.locale = ANY(s.locales)))"""
+    AND s.action = '{action}' AND (s.locales IS NULL OR e.locale = ANY(s.locales))
+    AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = s.job_id AND j.state = 'pending'))"""
 PUBLISH_AT, UNPUBLISH_AT = _NEXT_DUE.format(action="publish"), _NEXT_DUE.format(action="unpublish")
 
 _ITEM = f"""

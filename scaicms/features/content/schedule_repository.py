@@ -90,7 +90,8 @@ async def ends_of(item_id: UUID) -> list[Record]:
         """SELECT d.locale, d.version, d.body,
                   (SELECT min(s.due_at) FROM content_schedule s
                    WHERE s.item_id = d.item_id AND s.state = 'pending' AND s.action = 'unpublish'
-                     AND (s.locales IS NULL OR d.locale = ANY(s.locales))) AS unpublish_at
+                     AND (s.locales IS NULL OR d.locale = ANY(s.locales))
+                     AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = s.job_id AND j.state = 'pending')) AS unpublish_at
            FROM documents d WHERE d.item_id = $1""",
         item_id,
     )

@@ -117,4 +117,6 @@ async def test_a_job_that_ended_without_doing_it_shows(articles):
         )
         [row] = await listed(articles, item)
         assert (row["state"], row["error"]) == (shown, "Why.")
+        told = (await articles.get(f"/content/{item['id']}")).json
+        assert (told["status"], told["publish_at"]) == ("draft", None)
         assert [found["id"] for found in await listed(articles, item, state=shown)] == [asked["schedule_id"]]
