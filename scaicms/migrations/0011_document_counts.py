@@ -81,7 +81,7 @@ for _table, _function in (("documents", "count_documents"), ("document_terms", "
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0008_term_arrays")]
+    dependencies = [("scaicms", "0010_revisions")]
 
     operations = [
         ops.CreateModel(

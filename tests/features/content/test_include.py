@@ -1,5 +1,7 @@
 """`include=`: what relations lead to, beside the items that have them."""
 
+from datetime import UTC, datetime
+
 import pytest
 import pytest_asyncio
 
@@ -182,3 +184,53 @@ async def test_too_many_documents_are_refused_and_not_cut_off(blog, monkeypatch)
     assert (await blog.get("/content?type=post&include=author.avatar")).status == 200
     answer = await blog.get("/content?type=post&include=author.friends,author.avatar")
     assert (answer.status, answer.code) == (400, "invalid_include")
+
+
+async def test_what_is_included_falls_back_along_with_the_items(site):
+    site_id = (await site.get(f"/sites/{site.site}")).json["id"]
+    locales = [{"code": "en", "fallback": []}, {"code": "de", "fallback": ["en"]}]
+    assert (await site.patch(f"/sites/{site_id}", {"locales": locales})).status == 200
+    for kind in ("picture", "author", "post"):
+        fields = [{**field, "localized": field["type"] == "string"} for field in FIELDS[kind]]
+        answer = await site.post("/content-types", {"key": kind, "name": kind, "fields": fields})
+        assert answer.status == 201, answer.raw
+    ann, bob = await put(site, "author", name="Ann"), await put(site, "author", name="Bob")
+    answer = await site.put(f"/content/{ann}/translations/de", {"data": {"name": "Anna"}})
+    assert answer.status in (200, 201), answer.raw
+    assert (await site.post(f"/content/{ann}/publish", {"locales": ["de"]})).status == 200
+    post = await put(site, "post", title="t", author=ann, more=[], next=None)
+    other = await put(site, "post", title="u", author=bob, next=post)
+
+    async def names(query):
+        listed = (await site.get(f"/content?type=post&include=author,next.author&{query}")).json
+        read = (await site.get(f"/content/{other}?include=author,next.author&{query}")).json
+        found = [
+            {d["data"]["name"] for d in answer["included"].values() if d["type"] == "author"}
+            for answer in (listed, read)
+        ]
+        assert found[0] == found[1]
+        return found[0]
+
+    assert await names("locale=en") == {"Ann", "Bob"}
+    assert await names("locale=de&fallback=default") == {"Anna", "Bob"}
+    walked = await site.get("/content?type=post&locale=de&fallback=default&cursor=&page_size=1&sort=data.title")
+    assert [item["data"]["title"] for item in walked.json["items"]] == ["t"]
+    assert walked.json["total"] == 2
+    cursor = walked.json["next_cursor"]
+    rest = await site.get(f"/content?type=post&locale=de&fallback=default&page_size=1&sort=data.title&cursor={cursor}")
+    assert [item["data"]["title"] for item in rest.json["items"]] == ["u"]
+    assert rest.json["next_cursor"] is None
+
+
+async def test_the_past_includes_what_was_published_then(blog):
+    before = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    await blog.patch(f"/content/{blog.ann}", {"data": {"name": "Anne"}})
+    await blog.post(f"/content/{blog.ann}/publish")
+    for path in (f"/content/{blog.first}?", "/content?type=post&"):
+        now = (await blog.get(f"{path}include=author")).json["included"][blog.ann]
+        then = (await blog.get(f"{path}include=author&as_of={before}")).json["included"][blog.ann]
+        assert (now["data"]["name"], then["data"]["name"]) == ("Anne", "Ann")
+    found = "/content?type=post&explain=1&filter[data.author.data.name]=Ann"
+    assert (await blog.get(found)).json["total"] == 0
+    past = (await blog.get(f"{found}&as_of={before}")).json
+    assert (past["total"], past["explain"]["filters"][0]["index"]) == (2, None)
