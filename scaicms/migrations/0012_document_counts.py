@@ -81,7 +81,7 @@ for _table, _function in (("documents", "count_documents"), ("document_terms", "
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0010_revisions")]
+    dependencies = [("scaicms", "0011_revisions")]
 
     operations = [
         ops.CreateModel(

@@ -167,7 +167,7 @@ BACKWARD = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0012_publishing")]
+    dependencies = [("scaicms", "0010_publishing")]
 
     operations = [
         ops.CreateModel(
