@@ -111,6 +111,10 @@ class Settings(BaseSettings):
 
     history_days: int = Field(default=30, ge=0, le=36_500)
     """How long all revisions and past documents are kept, then the last of each day; 0: all for ever."""
+    preview_seconds: int = Field(default=3600, ge=60, le=7 * 24 * 3600)
+    """How long the token of a preview opens its draft."""
+    trash_days: int = Field(default=30, ge=0)
+    """How long what is deleted stays in the trash before it is removed for good; 0: until somebody does it."""
 
     worker_concurrency: int = Field(default=10, ge=1, le=500)
     """Jobs that one worker runs at a time on one queue."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "queues": "scaicms.cli.queues:queues",
     "migrate": "scaicms.cli.migrate:migrate",
     "import": "scaicms.cli.importing:import_",
+    "export": "scaicms.cli.exporting:export",
     "openapi": "scaicms.cli.openapi:openapi",
     "new-feature": "scaicms.cli.scaffold:new_feature",
     "jobs": "scaicms.cli.jobs:app",

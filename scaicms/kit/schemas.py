@@ -26,6 +26,9 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("must be a time that there is in UTC, too") from None
 
 
+TAG = "one of them: "
+"""Before the tags of a union's members: where its errors are, tags are no part of the place."""
+
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A time in a body, RFC 3339 with Z or an offset."""
 
@@ -72,12 +75,16 @@ def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
     """Pydantic's errors with JSON pointers (RFC 6901); inputs are not echoed, they may be secrets."""
     return [
         FieldError(
-            pointer=prefix + "".join("/" + _escape(part) for part in item["loc"]),
+            pointer=prefix + "".join("/" + _escape(part) for part in item["loc"] if not _is_tag(part)),
             code=_code(item["type"]),
             message=item["msg"].removeprefix("Value error, "),
         )
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
+
+
+def _is_tag(part: int | str) -> bool:
+    return isinstance(part, str) and part.startswith(TAG)
 
 
 def _escape(part: int | str) -> str:

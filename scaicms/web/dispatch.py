@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp_apispec import docs
 
-from scaicms.kit.errors import AppError, BadRequestError, UnauthorizedError, UnknownParameterError
+from scaicms.kit.errors import AppError, BadRequestError, NotFoundError, UnauthorizedError, UnknownParameterError
 from scaicms.kit.principal import ANONYMOUS, Principal
 from scaicms.kit.sites import Site
 from scaicms.web.call import Call
 from scaicms.web.idempotency import KeyNotTakenError, answer_once
 from scaicms.web.operation import Operation
-from scaicms.web.ports import ADDRESS, AUTHENTICATOR, PRINCIPAL, SITES
+from scaicms.web.ports import ADDRESS, AUTHENTICATOR, PREVIEW_PREFIX, PRINCIPAL, SITES
 
 API_PREFIX = "/api/v1"
 QUERY_LIMIT_BYTES = 8 * 1024
@@ -34,6 +34,8 @@ def bind(operation: Operation) -> AiohttpHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.query_string:
             _check_query(request, operation)
+        if _holds_preview(request):
+            return await _previewed(request, operation)
         site = await _find_site(request) if operation.site else None
         if operation.public is not None and not operation.site:
             principal = ANONYMOUS
@@ -60,6 +62,19 @@ def bind(operation: Operation) -> AiohttpHandler:
     )
     bound: AiohttpHandler = described(handle)
     return bound
+
+
+def _holds_preview(request: web.Request) -> bool:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    return credential.startswith(PREVIEW_PREFIX) and scheme.lower() == "bearer"
+
+
+async def _previewed(request: web.Request, operation: Operation) -> web.StreamResponse:
+    """The answer to a token that opens one draft: nothing else is there, whatever everybody may see."""
+    if operation.preview is None:
+        raise NotFoundError
+    site = await _find_site(request) if operation.site else None
+    return await operation.preview(Call(request, operation, ANONYMOUS, site))
 
 
 def _check_query(request: web.Request, operation: Operation) -> None:

@@ -22,13 +22,18 @@ _HTTP_CODES = {
 }
 
 
-def error_response(error: AppError, request_id: str) -> web.Response:
-    """Render an expected failure."""
+def error_detail(error: AppError, request_id: str) -> dict[str, object]:
+    """What a caller is told of an expected failure."""
     detail: dict[str, object] = {"code": error.code, "message": error.message, "request_id": request_id}
     if error.errors:
         detail["errors"] = [item.as_dict() for item in error.errors]
     detail.update(error.extra)
-    body = json.dumps({"detail": detail})
+    return detail
+
+
+def error_response(error: AppError, request_id: str) -> web.Response:
+    """Render an expected failure."""
+    body = json.dumps({"detail": error_detail(error, request_id)})
     return web.Response(status=error.status, body=body, content_type="application/json", headers=error.headers)
 
 

@@ -1,37 +1,53 @@
 """Answers of one JSON value a line (https://github.com/ndjson/ndjson-spec), streamed."""
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from aiohttp import web
 
 from scaicms.infra import logs
+from scaicms.kit.errors import UnavailableError
+from scaicms.web.ports import DRAINING
 
 NDJSON = "application/x-ndjson"
+STALL_SECONDS = 30.0
+"""A client that takes nothing for so long is cut off: what is read for it holds a connection to the database."""
 
 
-async def stream_ndjson(request: web.Request, batches: AsyncIterator[bytes], filename: str) -> web.StreamResponse:
+async def stream_ndjson(
+    request: web.Request, batches: AsyncGenerator[bytes, None], filename: str
+) -> web.StreamResponse:
     """Send batches of lines as they come, at the memory cost of one. What fails before the first is an ordinary error;
-    what fails later cuts the connection, so that half an answer is not taken for a whole one."""
-    first = await anext(batches, b"")
-    response = web.StreamResponse(
-        headers={
-            "Content-Type": NDJSON,
-            "Content-Disposition": f'attachment; filename="{filename}"',
-            "Cache-Control": "no-store",
-            "X-Content-Type-Options": "nosniff",
-            "X-Request-ID": logs.request_id.get() or "",
-        }
-    )
-    await response.prepare(request)
-    with contextlib.suppress(ConnectionError):  # the client is gone: nobody is left to tell
-        try:
-            await response.write(first)
-            async for batch in batches:
-                await response.write(batch)
-            await response.write_eof()
-        except Exception:
-            if request.transport is not None:
-                request.transport.abort()
-            raise
+    what fails later, or meets the end of the process, cuts the connection, so that half an answer is not taken for a
+    whole one."""
+    async with contextlib.aclosing(batches):
+        first = await anext(batches, b"")
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": NDJSON,
+                "Content-Disposition": f'attachment; filename="{filename}"',
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+                "X-Request-ID": logs.request_id.get() or "",
+            }
+        )
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):  # the client is gone: nobody is left to tell
+            try:
+                await _send(response, first)
+                async for batch in batches:
+                    if request.app[DRAINING].is_set():
+                        raise UnavailableError("This process is about to end.")
+                    await _send(response, batch)
+                await response.write_eof()
+            except Exception:
+                if request.transport is not None:
+                    request.transport.abort()
+                raise
     return response
+
+
+async def _send(response: web.StreamResponse, batch: bytes) -> None:
+    async with asyncio.timeout(STALL_SECONDS):
+        await response.write(batch)

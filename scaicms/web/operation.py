@@ -62,6 +62,8 @@ class Operation:
     commit although it fails; uploads never are, since the transaction would wait for the client."""
     conditional: bool = False
     """GET answers with an ETag and heeds If-None-Match; writes heed If-Match."""
+    preview: Handler | None = field(default=None, repr=False)
+    """What answers those who have no more than the token of a preview; without it there is nothing for them here."""
     handler: Handler = field(repr=False)
 
     def __post_init__(self) -> None:

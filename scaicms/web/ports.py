@@ -29,6 +29,9 @@ class SiteDirectory(Protocol):
     async def find(self, id_or_key: str) -> Site | None: ...
 
 
+PREVIEW_PREFIX = "scaip_"
+"""How the credentials begin that open one draft and nothing else."""
+
 PRINCIPAL = web.RequestKey("principal", Principal)
 ADDRESS = web.RequestKey("address", str)
 RAW_BODY = web.RequestKey("raw_body", bytes)

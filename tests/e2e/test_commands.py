@@ -139,6 +139,16 @@ def test_import_and_the_other_commands(dev, tmp_path):
     again = run(dev, "import", str(folder), "--type", "post", "--site", "demo")
     assert (again.returncode, "40 unchanged" in again.stdout) == (0, True)
     dev.until(lambda: dev.ask("/api/v1/search?q=marmalade")["total"] == 40)
+    out = tmp_path / "out.ndjson"
+    exported = run(dev, "export", str(out), "--site", "demo", "--type", "post")
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    number = sum(line["kind"] == "item" for line in lines)
+    assert f"{number} items" in exported.stdout + exported.stderr
+    assert number == dev.ask("/api/v1/content?type=post&page_size=1")["total"]
+    assert run(dev, "export", str(tmp_path / "no"), "--site", "nothing").returncode == 2
+    assert run(dev, "export", str(tmp_path / "no"), "--site", "demo", "--type", "nothing").returncode == 1
+    assert [path.name for path in tmp_path.glob("no*")] == []
     assert run(dev, "import", str(folder), "--type", "nothing", "--site", "demo").returncode == 1
     assert run(dev, "import", str(folder), "--type", "post", "--site", "nothing").returncode == 2
     assert run(dev, "import", str(folder), "--type", "post", "--site", "demo", "--mapping", "[]").returncode == 2

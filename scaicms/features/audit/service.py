@@ -1,6 +1,6 @@
 """Use cases of the audit log: reading, exporting, sealing, verifying, cutting."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 from scaicms.features.audit import permissions, repository
@@ -35,7 +35,7 @@ class AuditService(Service):
             next_cursor=make_cursor(secret, CURSOR, str(shown[-1]["seq"])) if more else None,
         )
 
-    async def export(self, principal: Principal, filters: AuditFilters) -> AsyncIterator[bytes]:
+    async def export(self, principal: Principal, filters: AuditFilters) -> AsyncGenerator[bytes, None]:
         """Everything that fits, oldest first, as batches of NDJSON lines. That it was taken out is in the log too."""
         principal.require(permissions.READ.code)
         given = tuple(f"{name}={value}" for name, value in filters.model_dump(exclude_none=True).items())

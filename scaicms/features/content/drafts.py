@@ -50,6 +50,12 @@ async def check_relations(
     return unpublished
 
 
+async def check_changed(item: Item, old: Item, *, sees: Sees | None) -> None:
+    """Check the relations and unique values of a draft that was `old`."""
+    await check_relations(item, sees=sees, kept={target for _, target in references(old)})
+    await check_unique(item)
+
+
 async def check_unique(item: Item) -> None:
     """Refuse values that another item of the type has in a unique field, also under concurrency: in the same locale
     where each has its own, else in any."""
@@ -85,7 +91,12 @@ async def claim_slug(content_type: CompiledType, wanted: str, *, item_id: UUID |
 
 async def make_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
     """A slug from the title, numbered until it is free."""
-    base = suggest_slug(content_type, data)
+    return await free_slug(content_type, suggest_slug(content_type, data))
+
+
+async def free_slug(content_type: CompiledType, base: str) -> str:
+    """A slug, numbered until it is free."""
+    base = base[:190].strip("-")
     await _lock_slug(content_type, base)
     candidates = [base, *(f"{base}-{number}" for number in range(2, SLUG_CANDIDATES))]
     taken = await repository.taken_slugs(content_type.site_id, content_type.id, candidates)

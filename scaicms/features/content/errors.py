@@ -1,6 +1,6 @@
 """What can be wrong with content."""
 
-from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, UnavailableError
 
 
 class ItemNotFoundError(NotFoundError):
@@ -33,6 +33,22 @@ class SingleExistsError(ConflictError):
 
 class NotPublishedError(ConflictError):
     code, message = "not_published", "This item is not published."
+
+
+class ItemArchivedError(ConflictError):
+    code, message = "archived", "This item is in the archive; restore it first."
+
+
+class NotAwayError(ConflictError):
+    code, message = "not_away", "This item is neither in the trash nor in the archive."
+
+
+class ItemInUseError(ConflictError):
+    code, message = "item_in_use", "Other items point to this one; force=true deletes it all the same."
+
+
+class TooManyExportsError(UnavailableError):
+    code, message = "too_many_exports", "This process makes as many exports as it may; try again when one has ended."
 
 
 class FieldForbiddenError(ForbiddenError):
@@ -72,3 +88,7 @@ class NotPublishableError(ConflictError):
 
 class NoWorkflowError(ConflictError):
     code, message = "no_workflow", "The type of this item has no workflow, so there are no stages to move it to."
+
+
+class VersionConflictError(PreconditionFailedError):
+    """`conflict` has what is stored and what was sent; `errors` points to what collides."""

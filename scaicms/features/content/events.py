@@ -136,6 +136,32 @@ class ContentReleased(ContentEvent):
     type: ClassVar[str] = "content.released"
 
 
+class ContentArchived(ContentEvent):
+    type: ClassVar[str] = "content.archived"
+
+
+class ContentRestored(ContentEvent):
+    """Out of the trash or the archive, as a draft."""
+
+    type: ClassVar[str] = "content.restored"
+
+
+class ContentPreviewOpened(Event):
+    """Somebody made a token that shows the draft of an item, `aggregate_id`, until `expires_at`."""
+
+    type: ClassVar[str] = "content.preview_opened"
+    locale: str
+    expires_at: str
+
+
+class ContentErased(Event):
+    """`aggregate_id` is the item, which was in the trash for as long as things stay there."""
+
+    type: ClassVar[str] = "content.erased"
+    content_type: str
+    slug: str
+
+
 ALL = (
     ContentCreated,
     ContentUpdated,
@@ -157,4 +183,8 @@ ALL = (
     ContentDeleted,
     ContentHeld,
     ContentReleased,
+    ContentArchived,
+    ContentRestored,
+    ContentErased,
+    ContentPreviewOpened,
 )

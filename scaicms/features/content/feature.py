@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from scaicms.features.content import events, permissions
-from scaicms.features.content.jobs import COMPACT_HISTORY, CompactPayload
+from scaicms.features.content.jobs import COMPACT_HISTORY, EMPTY_TRASH, CompactPayload, EmptyTrashPayload
 from scaicms.features.content.subscribers import SUBSCRIBERS
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.jobs import Periodic
@@ -52,19 +52,27 @@ FEATURE = Feature(
     name="content",
     models="scaicms.features.content.models",
     routes=(
+        "scaicms.features.content.bulk_routes:routes",
+        "scaicms.features.content.export_routes:routes",
         "scaicms.features.content.hold_routes:routes",
         "scaicms.features.content.import_routes:routes",
         "scaicms.features.content.schedule_routes:routes",
         "scaicms.features.content.release_routes:routes",
+        "scaicms.features.content.lifecycle_routes:routes",
+        "scaicms.features.content.preview_routes:routes",
         "scaicms.features.content.routes:routes",
         "scaicms.features.content.revision_routes:routes",
         "scaicms.features.content.term_routes:routes",
         "scaicms.features.content.translation_routes:routes",
+        "scaicms.features.content.usage_routes:routes",
     ),
     events=events.ALL,
     subscribers=SUBSCRIBERS,
     tasks="scaicms.features.content.tasks:TASKS",
-    periodic=(Periodic(COMPACT_HISTORY, CompactPayload(), timedelta(days=1)),),
+    periodic=(
+        Periodic(COMPACT_HISTORY, CompactPayload(), timedelta(days=1)),
+        Periodic(EMPTY_TRASH, EmptyTrashPayload(), timedelta(hours=1)),
+    ),
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,

@@ -66,6 +66,13 @@ class CompactPayload(JobPayload):
 COMPACT_HISTORY = Job("content.compact_history", "default", CompactPayload, atomic=False)
 
 
+class EmptyTrashPayload(JobPayload):
+    """Nothing to say: what there is to do is in the trash and the settings."""
+
+
+EMPTY_TRASH = Job("content.empty_trash", "default", EmptyTrashPayload, atomic=False)
+
+
 class RefreshTermsPayload(JobPayload):
     """The term that is called otherwise; None: some that documents of the site show are gone."""
 

@@ -20,12 +20,20 @@ from scaicms.kit.cursors import make_cursor, read_cursor
 from scaicms.kit.errors import BadRequestError
 
 DRAFTS = f"""(
-    SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, e.locale,
-           e.data, e.version, e.published_version, e.updated_at, e.updated_by, p.published_at,
+    SELECT i.id AS item_id, i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, i.archived_at,
+           e.locale, e.data, e.version, e.published_version, e.updated_at, e.updated_by, p.published_at,
            {repository.PUBLISH_AT} AS publish_at, {repository.UNPUBLISH_AT} AS unpublish_at,
            ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
     FROM items i JOIN entries e ON e.item_id = i.id LEFT JOIN documents p ON p.item_id = i.id AND p.locale = e.locale
     WHERE i.deleted_at IS NULL)"""
+
+# Items in the archive are in no other list.
+_WITH_STATUS: dict[str, tuple[str, ...]] = {
+    "published": (),
+    "any": ("d.archived_at IS NULL",),
+    "draft": ("d.archived_at IS NULL", "d.published_version IS DISTINCT FROM d.version"),
+    "archived": ("d.archived_at IS NOT NULL",),
+}
 
 Place = Sequence[str | None]
 
@@ -109,8 +117,7 @@ async def compile_listing(filters: Filters, tree: Group, order: Order, query: Li
     source = DRAFTS if filters.drafts else past.documents(query.as_of)
     # The type in words: indexes of its fields are partial, and a plan for any argument could not use them.
     base = ["d.site_id = $1", f"d.type_id = '{content_type.id}'"]
-    if query.status == "draft":
-        base.append("d.published_version IS DISTINCT FROM d.version")
+    base += _WITH_STATUS[query.status]
     if query.stage is not None:
         base.append(workflow.in_stage(content_type, query.stage, bound, drafts=filters.drafts))
     filtered = [await filters.condition(member) for member in tree.members]

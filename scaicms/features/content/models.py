@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 
 class ItemRow(Model):
-    """Identity of one item of one site. `deleted_at` set: it lies in the trash.
+    """Identity of one item of one site. `deleted_at` set: it lies in the trash; `archived_at`: in the archive.
 
     `first_version` is where the versions of a new locale begin: after those of a removed one, whose ETags must not fit.
     """
@@ -21,6 +21,8 @@ class ItemRow(Model):
     deleted_at = fields.DatetimeField(null=True)
     first_version = fields.IntField(default=1)
     stage = fields.CharField(max_length=63, null=True)
+    deleted_by = fields.UUIDField(null=True)
+    archived_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "items"

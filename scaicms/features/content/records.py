@@ -29,6 +29,7 @@ class Item:
     updated_by: UUID | None
     published_at: datetime | None
     terms: tuple[ItemTerm, ...] = ()
+    is_archived: bool = False
     locales: tuple[str, ...] = ()
     """Those in which there is an entry; what the caller may not read is left out where an item is shown."""
     publish_at: datetime | None = None
@@ -54,6 +55,8 @@ class Item:
     @property
     def status(self) -> str:
         """`changed`: published, and saved since. `scheduled`: not published, and to be."""
+        if self.is_archived:
+            return "archived"
         if self.published_version is None:
             return "draft" if self.publish_at is None else "scheduled"
         return "published" if self.published_version == self.version else "changed"
@@ -68,6 +71,14 @@ class Item:
         if any(beside):
             suffix += hashlib.blake2b(repr(beside).encode(), digest_size=6).hexdigest()
         return f'"v{self.version}-{suffix}"' if suffix else f'"v{self.version}"'
+
+
+class Revision(NamedTuple):
+    """A version of a draft: what merging and comparing need of it."""
+
+    data: dict[str, Any]
+    slug: str
+    terms: list[UUID]
 
 
 class Target(NamedTuple):

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content.records import Item, Target
+from scaicms.features.content.records import Item, Revision, Target
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import Showing
 from scaicms.infra import db
@@ -21,8 +21,8 @@ _NEXT_DUE = """(SELECT min(s.due_at) FROM content_schedule s WHERE s.item_id = i
 PUBLISH_AT, UNPUBLISH_AT = _NEXT_DUE.format(action="publish"), _NEXT_DUE.format(action="unpublish")
 
 _ITEM = f"""
-SELECT i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, e.locale, e.data, e.version,
-       e.published_version, e.updated_at, e.updated_by, d.published_at,
+SELECT i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, i.archived_at, e.locale, e.data,
+       e.version, e.published_version, e.updated_at, e.updated_by, d.published_at,
        {PUBLISH_AT} AS publish_at, {UNPUBLISH_AT} AS unpublish_at,
        ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
 FROM items i
@@ -50,6 +50,7 @@ def to_item(row: Record, content_type: CompiledType) -> Item:
         publish_at=row["publish_at"],
         unpublish_at=row["unpublish_at"],
         stage=content_type.workflow.stage_of(row["stage"]) if content_type.workflow is not None else None,
+        is_archived=row["archived_at"] is not None,
     )
 
 
@@ -62,6 +63,13 @@ async def find(site_id: UUID, item_id: UUID, locale: str, *, only: bool = True, 
     order = "ORDER BY e.locale = $3 DESC, e.locale LIMIT 1"
     locking = "FOR UPDATE OF i, e" if lock else ""
     return await db.fetchrow(f"{_ITEM} {where} {order} {locking}", item_id, site_id, locale, only)
+
+
+async def revision(item_id: UUID, locale: str, number: int) -> Revision | None:
+    """A version of a draft; None where it never was, or is kept no more."""
+    sql = "SELECT data, slug, terms FROM revisions WHERE item_id = $1 AND locale = $2 AND number = $3"
+    row = await db.fetchrow(sql, item_id, locale, number)
+    return Revision(json.loads(row["data"]), row["slug"], list(row["terms"])) if row is not None else None
 
 
 async def find_by_slug(site_id: UUID, type_id: UUID, slug: str, locale: str) -> Record | None:
@@ -87,14 +95,17 @@ async def hold_type_of(site_id: UUID, item_id: UUID) -> Record | None:
     )
 
 
-async def hold_items(site_id: UUID, item_ids: Sequence[UUID]) -> None:
-    """Hold several items until the transaction ends: all their types first, then the items in the order of their ids,
-    so that nobody who does so, or changes a type, waits for ever. To be called before any lock on one of them.
+async def hold_items(site_id: UUID, item_ids: Sequence[UUID], type_keys: Sequence[str] = ()) -> None:
+    """Hold several items until the transaction ends: all their types and these first, then the items in the order of
+    their ids, so that nobody who does so, or changes a type, waits for ever. To be called before any lock on one of
+    them.
     """
     await db.execute(
-        """SELECT hold_content_type(t.type_id) FROM (SELECT DISTINCT type_id FROM items
-           WHERE site_id = $1 AND id = ANY($2) ORDER BY type_id) t""",
+        """SELECT hold_content_type(t.id) FROM (
+               SELECT id FROM content_types WHERE site_id = $1 AND key = ANY($2)
+               UNION SELECT type_id FROM items WHERE site_id = $1 AND id = ANY($3) ORDER BY 1) t""",
         site_id,
+        type_keys,
         item_ids,
     )
     await db.execute(
@@ -191,8 +202,9 @@ async def remove_documents(site_id: UUID, item_id: UUID, locales: Sequence[str] 
     return sorted(row["locale"] for row in rows)
 
 
-async def put_into_trash(site_id: UUID, item_id: UUID) -> None:
-    await db.execute("UPDATE items SET deleted_at = now() WHERE id = $1 AND site_id = $2", item_id, site_id)
+async def put_into_trash(site_id: UUID, item_id: UUID, by: UUID | None) -> None:
+    sql = "UPDATE items SET deleted_at = now(), deleted_by = $3 WHERE id = $1 AND site_id = $2"
+    await db.execute(sql, item_id, site_id, by)
 
 
 async def remove_for_good(site_id: UUID, item_id: UUID) -> None:

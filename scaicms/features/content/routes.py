@@ -4,6 +4,7 @@ from aiohttp import web
 
 from scaicms.features.content import permissions
 from scaicms.features.content.delivery import DeliveryService
+from scaicms.features.content.previews import PreviewService
 from scaicms.features.content.query_tree import from_json, from_parameters
 from scaicms.features.content.records import Item
 from scaicms.features.content.replies import written_reply
@@ -17,8 +18,8 @@ from scaicms.features.content.schemas import (
     PatchItem,
     PutItem,
     QueryItems,
-    ReadItem,
     ReadItemAsOf,
+    SaveItem,
 )
 from scaicms.features.content.service import ContentService
 from scaicms.kit.errors import BadRequestError, NotFoundError
@@ -28,6 +29,10 @@ from scaicms.web.replies import conditional, expected_version, json_reply, no_co
 
 routes = Routes("content", "/content", site=True)
 
+CONFLICTS = (
+    "Where `If-Match` names an older version, the 412 has under `conflict` what is stored (`current`) and what was "
+    "sent (`sent`), and its `errors` point to the fields that collide. With `merge=true` fields that do not are merged."
+)
 EXAMPLE = {"type": "article", "data": {"title": "Hello", "body": "# Hello\n\nWorld."}, "publish": True}
 
 QUERY = {
@@ -126,10 +131,22 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
     return await _draft(call, item, query)
 
 
+async def read_preview(call: Call) -> web.StreamResponse:
+    """The same for who has nothing but a token for one draft."""
+    query = call.query(ReadItemAsOf)
+    if query.model_fields_set - {"locale"}:
+        raise BadRequestError("A preview takes no parameter but locale.", code="invalid_parameter")
+    token = call.request.headers["Authorization"].partition(" ")[2]
+    body = await call.get(PreviewService).read(token, call.site, call.path_id(), query.locale)
+    return json_reply(body, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+
+
 @routes.get(
     "/{id}",
     permission=permissions.READ,
     summary="Read one item",
+    description="With the token of a preview in the place of an access token: the draft that it is for, `no-store`.",
+    preview=read_preview,
     query=ReadItemAsOf,
     response=ItemWithIncluded,
     errors=(404,),
@@ -166,7 +183,8 @@ _AS_PUBLISHED = ReadItemAsOf()
     summary="Change fields of an item's draft",
     body=PatchItem,
     body_example={"data": {"title": "Hello again", "teaser": None}},
-    query=ReadItem,
+    description=CONFLICTS,
+    query=SaveItem,
     response=ItemOut,
     errors=(404, 409, 412),
     conditional=True,
@@ -181,7 +199,8 @@ async def patch_item(call: Call) -> web.StreamResponse:
     summary="Replace the data of an item's draft",
     body=PutItem,
     body_example={"data": {"title": "Hello", "body": "All of it."}},
-    query=ReadItem,
+    description=CONFLICTS,
+    query=SaveItem,
     response=ItemOut,
     errors=(404, 409, 412),
     conditional=True,
@@ -191,26 +210,21 @@ async def put_item(call: Call) -> web.StreamResponse:
 
 
 async def _save(call: Call, change: PatchItem | PutItem, *, merge: bool) -> web.Response:
+    query = call.query(SaveItem)
     written = await call.get(ContentService).save(
         call.principal,
         call.site,
         call.path_id(),
         change.data,
         taxonomies=change.taxonomies,
-        locale=_only_locale(call),
+        locale=query.locale,
         slug=change.slug,
         merge=merge,
         all_terms=not merge,
         expected_version=expected_version(call.request),
+        reconcile=query.merge,
     )
     return written_reply(written)
-
-
-def _only_locale(call: Call) -> str | None:
-    query = call.query(ReadItem)
-    if query.status is not None or query.fallback is not None:
-        raise BadRequestError("status and fallback are for reading; writes go to the draft.", code="invalid_parameter")
-    return query.locale
 
 
 @routes.delete(
@@ -218,7 +232,7 @@ def _only_locale(call: Call) -> str | None:
     permission=permissions.DELETE,
     summary="Delete an item",
     description="Into the trash; `permanent=true` removes it for good, with its revisions and all its past; not "
-    "while it is on legal hold.",
+    "while it is on legal hold. 409 `item_in_use`, with what points to it, but for `force=true`.",
     query=DeleteItem,
     errors=(404, 409, 412),
     conditional=True,
@@ -230,6 +244,7 @@ async def delete_item(call: Call) -> web.StreamResponse:
         call.site,
         call.path_id(),
         permanent=query.permanent,
+        force=query.force,
         expected_version=expected_version(call.request),
     )
     return no_content()

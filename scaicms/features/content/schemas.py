@@ -11,7 +11,7 @@ from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
-Status = Literal["draft", "published", "changed", "scheduled"]
+Status = Literal["draft", "published", "changed", "scheduled", "archived"]
 TermName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Terms = Annotated[list[TermName | TermGiven], Field(max_length=100)]
 Taxonomies = Annotated[dict[Annotated[str, Field(max_length=63)], Terms | None], Field(max_length=50)]
@@ -163,9 +163,21 @@ class ReadItemAsOf(ReadItem):
         return self
 
 
+class SaveItem(Query):
+    locale: str | None = Field(default=None, max_length=35)
+    merge: bool = Field(
+        default=False,
+        description="Where `If-Match` names an older version: merge what was changed since, field by field, instead of "
+        "refusing; 412 only where fields collide.",
+    )
+
+
 class ListItems(PageQuery):
     type: str = Field(description="Key of the content type.", max_length=63)
-    status: Literal["published", "draft", "any"] = "published"
+    status: Literal["published", "draft", "any", "archived"] = Field(
+        default="published",
+        description="`any` and `draft`: drafts outside the archive; `archived`: in it.",
+    )
     locale: str | None = Field(default=None, max_length=35)
     fallback: Fallback = None
     stage: str | None = Field(default=None, max_length=63, description="Drafts in this stage of the type's workflow.")
@@ -199,7 +211,7 @@ class ListItems(PageQuery):
 
 def _require_published(as_of: datetime | None, status: str | None) -> None:
     """Past drafts are revisions."""
-    if as_of is not None and status in ("draft", "any"):
+    if as_of is not None and status in ("draft", "any", "archived"):
         raise ValueError("as_of reads what was published; past drafts are at /content/{id}/revisions")
 
 
@@ -231,6 +243,7 @@ class QueryItems(ListItems):
 
 class DeleteItem(Query):
     permanent: bool = Field(default=False, description="Remove for good instead of putting it into the trash.")
+    force: bool = Field(default=False, description="Also where other items point to it.")
 
 
 class PublishQuery(Query):

@@ -14,13 +14,16 @@ from scaicms.features.content import (
     hold_repository,
     links,
     permissions,
+    referring,
     repository,
+    saving,
     schedule_repository,
     sharing,
     workflow,
 )
+from scaicms.features.content.conflicts import Change
 from scaicms.features.content.delivery import DeliveryService, Document
-from scaicms.features.content.errors import HeldError, ItemNotFoundError, NotPublishedError
+from scaicms.features.content.errors import HeldError, ItemArchivedError, ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
     ContentDeleted,
@@ -124,27 +127,20 @@ class ContentService(Service):
         merge: bool = True,
         all_terms: bool = False,
         expected_version: int | None = None,
+        reconcile: bool = False,
     ) -> Written:
         """A new version of the draft: `data` laid over the old one (`merge`; null removes) or in its place. Terms
         of the taxonomies given are those given; with `all_terms` there are no others.
 
         Raises:
-            PreconditionFailedError: `expected_version` is given and is not the stored one.
+            VersionConflictError: `expected_version` is not the stored one, and collides or is not to `reconcile`.
         """
         principal.require(permissions.UPDATE.code, site.id)
         async with db.transaction():
-            old = await self._lock(principal, permissions.UPDATE, site, item_id, locale, expected_version)
-            item = replace(
-                old,
-                data=_edited(principal, old, data, slug, merge=merge),
-                slug=await drafts.claim_slug(old.content_type, slug, item_id=old.id) if slug else old.slug,
-                version=old.version + 1,
-                updated_at=utcnow(),
-                updated_by=principal.author_id,
-            )
-            there = {target for _, target in drafts.references(old)}
-            await drafts.check_relations(item, sees=access.seer(principal, site.id), kept=there)
-            await drafts.check_unique(item)
+            old = await self._lock(principal, permissions.UPDATE, site, item_id, locale, None)
+            change = Change(data, slug, taxonomies, replace=not merge)
+            item, change = await saving.next_version(principal, old, change, expected_version, merge=reconcile)
+            data, taxonomies = change.data, change.taxonomies
             await sharing.update_draft(principal, site, item, old, data)
             if taxonomies is not None:
                 item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
@@ -198,22 +194,29 @@ class ContentService(Service):
         item_id: UUID,
         *,
         permanent: bool = False,
+        force: bool = False,
         expected_version: int | None = None,
     ) -> None:
-        """Into the trash, or away for good unless it is held; out of delivery in either case."""
+        """Into the trash, or away for good unless it is held; out of delivery in either case.
+
+        Raises:
+            ItemInUseError: others point to it, and it is not to go all the same (`force`).
+        """
         principal.require(permissions.DELETE.code, site.id)
         async with db.transaction():
             item = await self._lock(principal, permissions.DELETE, site, item_id, None, expected_version)
             await _require_whole(principal, permissions.DELETE, item)
             if permanent and await hold_repository.find(site.id, item.id) is not None:
                 raise HeldError
+            if not force:
+                await referring.require_unused(principal, item)
             if await repository.remove_documents(site.id, item.id):
                 await links.come_or_gone(item)
             await schedule_repository.cancel_all(item.id)
             if permanent:
                 await repository.remove_for_good(site.id, item.id)
             else:
-                await repository.put_into_trash(site.id, item.id)
+                await repository.put_into_trash(site.id, item.id, principal.author_id)
             await record(item.fact(ContentDeleted), actor=principal)
 
     async def draft(
@@ -325,6 +328,8 @@ class ContentService(Service):
         content_type = await self._types.at_version(site.id, held["key"], held["version"])
         item = await self._as_called(site, repository.to_item(row, content_type))
         access.require_item(principal, permission, item)
+        if item.is_archived and permission is not permissions.DELETE:
+            raise ItemArchivedError
         if expected_version is not None and expected_version != item.version:
             raise PreconditionFailedError(
                 f"The item is at version {item.version}, not {expected_version}.",
@@ -363,21 +368,6 @@ class ContentService(Service):
 
     async def _type_of(self, site: Site, type_id: UUID) -> CompiledType:
         return await self._types.compiled(site.id, await repository.type_key(site.id, type_id))
-
-
-def _edited(principal: Principal, old: Item, data: dict[str, Any], slug: str | None, *, merge: bool) -> dict[str, Any]:
-    """The data of the next version, checked, with nothing written that is out of the caller's reach."""
-    writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
-    base = old.data if merge else access.kept_fields(old.data, writable, seen)
-    checked = old.content_type.validate({**base, **data}, old.data)
-    if merge:
-        # A default is for new items, not for what somebody took away; but there is nothing without what must be.
-        must = {field.key for field in old.content_type.fields.values() if field.required}
-        checked = {key: value for key, value in checked.items() if key in old.data or key in data or key in must}
-    access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
-    if slug is not None and slug != old.slug:
-        access.require_fields(writable, ["slug"])
-    return checked
 
 
 async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:

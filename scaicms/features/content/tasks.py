@@ -14,6 +14,7 @@ from scaicms.features.content.jobs import (
     COMPACT_HISTORY,
     DO_RELEASE,
     DO_SCHEDULED,
+    EMPTY_TRASH,
     FIND_LINKS,
     HEAL_LINKS,
     IMPORT_CONTENT,
@@ -21,6 +22,7 @@ from scaicms.features.content.jobs import (
     REFRESH_LOCALES,
     REFRESH_TERMS,
     CompactPayload,
+    EmptyTrashPayload,
     ImportPayload,
     LinksPayload,
     RefreshChainsPayload,
@@ -30,6 +32,7 @@ from scaicms.features.content.jobs import (
     ScheduledPayload,
     TypeLinksPayload,
 )
+from scaicms.features.content.lifecycle import LifecycleService
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.content.releases import ReleaseService
@@ -144,6 +147,10 @@ async def compact_history(_: CompactPayload, job: RunningJob) -> None:
             raise JobYieldError
 
 
+async def empty_trash(_: EmptyTrashPayload, job: RunningJob) -> None:
+    job.result = {"removed": await job.services.get(LifecycleService).empty_trash(SYSTEM)}
+
+
 TASKS = (
     Task(COMPACT_HISTORY, compact_history),
     Task(IMPORT_CONTENT, import_content),
@@ -154,4 +161,5 @@ TASKS = (
     Task(FIND_LINKS, find_links),
     Task(DO_SCHEDULED, do_scheduled),
     Task(DO_RELEASE, do_release),
+    Task(EMPTY_TRASH, empty_trash),
 )

@@ -55,6 +55,7 @@ __all__ = [
     "TOPIC",
     "CompiledType",
     "ContentTypeService",
+    "FieldDefinition",
     "Leaf",
     "Stage",
     "Workflow",

@@ -14,11 +14,12 @@ from scaicms.infra.db.connection import (
     open_database,
     transaction,
 )
-from scaicms.infra.db.reads import ReadPool, fetch_planned, open_read_pool
+from scaicms.infra.db.reads import ReadPool, ReadProxy, fetch_planned, open_read_pool, snapshot
 
 __all__ = [
     "OUTAGES",
     "ReadPool",
+    "ReadProxy",
     "after_commit",
     "aside",
     "close_database",
@@ -32,5 +33,6 @@ __all__ = [
     "open_aside",
     "open_database",
     "open_read_pool",
+    "snapshot",
     "transaction",
 ]

@@ -1,5 +1,7 @@
 """The read side of delivery: a bare asyncpg pool, read-only."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -45,3 +47,13 @@ async def fetch_planned(pool: ReadPool, sql: str, *arguments: object) -> list[as
     async with pool.acquire() as connection:
         statement = await connection.prepare(sql, name="")
         return await statement.fetch(*arguments)
+
+
+@asynccontextmanager
+async def snapshot(pool: ReadPool) -> AsyncIterator[ReadProxy]:
+    """A connection on which every statement and cursor sees the database as it was at the first one.
+
+    Each statement, and each portion that a cursor fetches, has the pool's time-out for itself.
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        yield connection

@@ -80,7 +80,7 @@ async def test_filters_find_what_they_say(rows, query, expected):
         "page=x",
         "unknown=1",
         "page=1&page=2",
-        "status=archived",
+        "status=lost",
         "include=author",
         "cursor=x",
         "cursor=&page=1",

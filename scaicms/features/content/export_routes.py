@@ -1,0 +1,28 @@
+"""`/content/export`."""
+
+from aiohttp import web
+
+from scaicms.features.content import permissions
+from scaicms.features.content.editing_schemas import ExportQuery
+from scaicms.features.content.exporting import ExportService
+from scaicms.web.call import Call
+from scaicms.web.ndjson import NDJSON, stream_ndjson
+from scaicms.web.operation import Routes
+
+routes = Routes("content", "/content", site=True)
+
+
+@routes.get(
+    "/export",
+    permission=permissions.READ_DRAFTS,
+    summary="Take content out as NDJSON",
+    description="Taxonomies, terms, then items by type and id, as of one moment and as far as the caller may read "
+    "drafts, private fields included. `POST /content/import` with `format=export` takes it in again. A connection that "
+    "is cut before its end has not all of it.",
+    query=ExportQuery,
+    media_type=NDJSON,
+    errors=(404,),
+)
+async def export_items(call: Call) -> web.StreamResponse:
+    chunks = call.get(ExportService).chunks(call.principal, call.site, call.query(ExportQuery))
+    return await stream_ndjson(call.request, chunks, f"{call.site.key}.ndjson")

@@ -1,0 +1,47 @@
+"""The next version of a draft."""
+
+from dataclasses import replace
+from typing import Any
+
+from scaicms.features.content import access, conflicts, drafts, permissions
+from scaicms.features.content.conflicts import Change
+from scaicms.features.content.records import Item
+from scaicms.kit.clock import utcnow
+from scaicms.kit.principal import Principal
+
+
+async def next_version(
+    principal: Principal, old: Item, change: Change, expected_version: int | None, *, merge: bool
+) -> tuple[Item, Change]:
+    """What a change makes of a draft, not stored yet; and the change as it was settled with what is stored.
+
+    Raises:
+        VersionConflictError: it was made to another version than what is stored, and collides or is not to `merge`.
+    """
+    change = await conflicts.settle(principal, old, change, expected_version, merge=merge)
+    item = replace(
+        old,
+        data=_edited(principal, old, change),
+        slug=await drafts.claim_slug(old.content_type, change.slug, item_id=old.id) if change.slug else old.slug,
+        version=old.version + 1,
+        updated_at=utcnow(),
+        updated_by=principal.author_id,
+    )
+    await drafts.check_changed(item, old, sees=access.seer(principal, item.site_id))
+    return item, change
+
+
+def _edited(principal: Principal, old: Item, change: Change) -> dict[str, Any]:
+    """The data of the next version, checked, with nothing written that is out of the caller's reach."""
+    writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
+    base = access.kept_fields(old.data, writable, seen) if change.replace else old.data
+    data = change.data
+    checked = old.content_type.validate({**base, **data}, old.data)
+    if not change.replace:
+        # A default is for new items, not for what somebody took away; but there is nothing without what must be.
+        must = {field.key for field in old.content_type.fields.values() if field.required}
+        checked = {key: value for key, value in checked.items() if key in old.data or key in data or key in must}
+    access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
+    if change.slug is not None and change.slug != old.slug:
+        access.require_fields(writable, ["slug"])
+    return checked

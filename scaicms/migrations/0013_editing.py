@@ -1,0 +1,21 @@
+"""The archive, and who put what into the trash."""
+
+from tortoise import fields, migrations
+from tortoise.migrations import operations as ops
+
+
+class Migration(migrations.Migration):
+    dependencies = [("scaicms", "0010_revisions")]
+
+    operations = [
+        ops.AddField(
+            model_name="ItemRow",
+            name="archived_at",
+            field=fields.DatetimeField(null=True, auto_now=False, auto_now_add=False),
+        ),
+        ops.AddField(model_name="ItemRow", name="deleted_by", field=fields.UUIDField(null=True)),
+        ops.RunSQL(
+            sql="CREATE INDEX items_trash ON items (deleted_at) WHERE deleted_at IS NOT NULL",
+            reverse_sql="DROP INDEX items_trash",
+        ),
+    ]
