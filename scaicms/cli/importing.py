@@ -14,6 +14,7 @@ from scaicms.connect import create_services
 from scaicms.features.content.import_batches import ImportBatches, Report
 from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.reading.rows import SourceError
+from scaicms.features.content.restoring import RestoreBatches
 from scaicms.features.sites.service import SiteService
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import get_settings
@@ -23,8 +24,9 @@ SHOWN_PROBLEMS = 20
 
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, help="Folder, .md, .zip, .tar.gz, .ndjson or .csv.")],
-    type_: Annotated[str, typer.Option("--type", help="Key of the content type.")],
     site: Annotated[str, typer.Option(help="Key or id of the site.")],
+    type_: Annotated[str | None, typer.Option("--type", help="Key of the content type; not with an export.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="rows, or export: what `scaicms export` wrote.")] = "rows",
     publish: Annotated[bool, typer.Option(help="Publish what goes in, or leave it as drafts.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would happen; change nothing.")] = False,
     mapping: Annotated[str | None, typer.Option(help="JSON, or @FILE: field → source. See docs/import.md.")] = None,
@@ -33,7 +35,11 @@ def import_(
 
     Exit codes: 0 everything went in, 1 some rows did not (they are listed with file and line).
     """
-    options = ImportOptions(type_, publish=publish, dry_run=dry_run, mapping=_read_mapping(mapping))
+    if format_ not in ("rows", "export") or (format_ == "rows") != (type_ is not None):
+        raise typer.BadParameter("--type names the type of rows; with --format export there is none.")
+    options = ImportOptions("", format="export")
+    if type_ is not None:
+        options = ImportOptions(type_, publish=publish, dry_run=dry_run, mapping=_read_mapping(mapping))
     console = Console()
     try:
         report = asyncio.run(_run(path, site, options, console))
@@ -70,10 +76,11 @@ async def _run(path: Path, site_key: str, options: ImportOptions, console: Conso
             TimeElapsedColumn(),
             console=console,
         ) as bar:
-            task = bar.add_task(f"{path.name} → {site.key}/{options.type}", total=None)
-            batches = services.get(ImportBatches).batches(
-                SYSTEM, site, path, options, filename=path.name, checkpoint=_no_checkpoint
-            )
+            task = bar.add_task(f"{path.name} → {site.key}/{options.type}".rstrip("/"), total=None)
+            importer: ImportBatches | RestoreBatches = services.get(ImportBatches)
+            if options.format == "export":
+                importer = services.get(RestoreBatches)
+            batches = importer.batches(SYSTEM, site, path, options, filename=path.name, checkpoint=_no_checkpoint)
             async for report in batches:
                 bar.update(task, total=report.total, completed=report.done)
     return report

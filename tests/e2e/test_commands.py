@@ -146,6 +146,9 @@ def test_import_and_the_other_commands(dev, tmp_path):
     number = sum(line["kind"] == "item" for line in lines)
     assert f"{number} items" in exported.stdout + exported.stderr
     assert number == dev.ask("/api/v1/content?type=post&page_size=1")["total"]
+    back = run(dev, "import", str(out), "--format", "export", "--site", "demo")
+    assert f"{len(lines)} unchanged, 0 failed" in back.stdout, back.stdout + back.stderr
+    assert run(dev, "import", str(out), "--format", "export", "--type", "post", "--site", "demo").returncode == 2
     assert run(dev, "export", str(tmp_path / "no"), "--site", "nothing").returncode == 2
     assert run(dev, "export", str(tmp_path / "no"), "--site", "demo", "--type", "nothing").returncode == 1
     assert [path.name for path in tmp_path.glob("no*")] == []

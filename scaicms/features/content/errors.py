@@ -47,6 +47,10 @@ class ItemInUseError(ConflictError):
     code, message = "item_in_use", "Other items point to this one; force=true deletes it all the same."
 
 
+class IdTakenError(ConflictError):
+    code, message = "id_taken", "Another site has an item with this id."
+
+
 class TooManyExportsError(UnavailableError):
     code, message = "too_many_exports", "This process makes as many exports as it may; try again when one has ended."
 

@@ -28,15 +28,18 @@ _SLUGS = """
     JOIN terms t ON t.id = u.id JOIN taxonomies x ON x.id = t.taxonomy_id
     WHERE {these} GROUP BY x.key) s)
 """
+# What a document published before there were revisions has of its own: nothing private, nothing of other locales.
+_OWN = """d.data - ARRAY(SELECT jsonb_object_keys(
+        coalesce(convert_from(d.body, 'UTF8')::jsonb->'fallback_fields', '{}')))"""
 _PUBLISHED = f"""
 CASE WHEN d.item_id IS NOT NULL THEN jsonb_build_object(
     'version', d.version, 'slug', d.slug, 'published_at', d.published_at, 'updated_at', d.updated_at,
     'updated_by', convert_from(d.body, 'UTF8')::jsonb->'updated_by',
-    'data', CASE WHEN d.version <> e.version THEN coalesce(r.data, d.data) END,
+    'data', CASE WHEN d.version <> e.version THEN coalesce(r.data, {_OWN}) END,
     'taxonomies', {_SLUGS.format(links="document_terms", these="l.item_id = d.item_id AND l.locale = d.locale")}) END
 """
 _ITEMS = f"""
-SELECT i.id, i.slug, i.created_at, i.created_by, i.archived_at,
+SELECT i.id, i.slug, i.created_at, i.created_by, i.archived_at, i.stage,
        {_SLUGS.format(links="item_terms", these="l.item_id = i.id")} AS taxonomies,
        (SELECT jsonb_agg(jsonb_build_object('locale', e.locale, 'version', e.version, 'updated_at', e.updated_at,
                    'updated_by', e.updated_by, 'data', e.data, 'published', {_PUBLISHED}) ORDER BY e.locale)

@@ -101,7 +101,7 @@ def _item(row: Record, type_key: str, scope: Scope | None) -> dict[str, Any]:
     return {
         "kind": "item",
         "type": type_key,
-        **{name: row[name] for name in ("id", "slug", "created_at", "created_by", "archived_at")},
+        **{name: row[name] for name in ("id", "slug", "created_at", "created_by", "archived_at", "stage")},
         "taxonomies": json.loads(row["taxonomies"]),
         "entries": entries,
     }

@@ -16,9 +16,10 @@ routes = Routes("content", "/content", site=True)
 
 PARTS = {
     "file": "Markdown with TOML or YAML front matter as zip, tar.gz or a single file; NDJSON; CSV.",
-    "type": "Key of the content type.",
+    "type": "Key of the content type; not with an export.",
     "publish": "`true` publishes what goes in; default `false`.",
     "dry_run": "`true` reports what would happen and changes nothing; default `false`.",
+    "format": "`rows` (default), or `export`: what `GET /content/export` gave, taken in as it was.",
     "mapping": 'JSON: field → source, e.g. {"title": "front.title", "body": "$body"}. Default: same names.',
 }
 
@@ -29,7 +30,6 @@ PARTS = {
     summary="Import items from a file",
     description="A worker does it; the job carries progress and a report of every row that did not go in.",
     multipart=PARTS,
-    multipart_required=("file", "type"),
     response=ImportAccepted,
     status=202,
     errors=(404,),
@@ -51,6 +51,14 @@ async def import_items(call: Call) -> web.StreamResponse:
 
 def _options(upload: Upload) -> ImportOptions:
     values = upload.values
+    kind = values.get("format", "rows")
+    if kind not in ("rows", "export"):
+        raise InvalidError(errors=[FieldError("/format", "unknown_format", "This is rows or export.")])
+    if kind == "export":
+        if wrong := [name for name in values if name not in ("format", "file")]:
+            errors = [FieldError(f"/{name}", "unexpected", "An export says this itself.") for name in wrong]
+            raise InvalidError(errors=errors)
+        return ImportOptions("", format="export")
     if "type" not in values:
         raise InvalidError(errors=[FieldError("/type", "required", "Name the content type.")])
     mapping = None

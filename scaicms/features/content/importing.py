@@ -1,7 +1,7 @@
 """Asking for an import: what is refused before a row is read, and what workers are told."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -29,6 +29,8 @@ class ImportOptions:
     publish: bool = False
     dry_run: bool = False
     mapping: dict[str, Any] | None = None
+    format: Literal["rows", "export"] = "rows"
+    """Rows of one type, or an export, which says itself what it is of."""
 
 
 class ImportService(Service):
@@ -54,6 +56,13 @@ class ImportService(Service):
                 raise InvalidError(message)
         return content_type
 
+    def check_export(self, principal: Principal, site: Site) -> None:
+        """Refuse to take in an export for who may not write everything: it says who created what, and when."""
+        for permission in (permissions.IMPORT, permissions.CREATE, permissions.UPDATE, permissions.PUBLISH):
+            principal.require(permission.code, site.id)
+            if principal.scope(permission.code, site.id) is not None:
+                raise principal.refusal(permission.code, f"Exports need {permission.code} without bounds.")
+
     async def start(self, principal: Principal, site: Site, upload: str, filename: str, options: ImportOptions) -> UUID:
         """Hand an uploaded file to the workers; the job's id.
 
@@ -61,7 +70,10 @@ class ImportService(Service):
         """
         if principal.is_anonymous:
             raise UnauthorizedError
-        await self.check(principal, site, options)
+        if options.format == "export":
+            self.check_export(principal, site)
+        else:
+            await self.check(principal, site, options)
         payload = ImportPayload(
             upload=upload,
             filename=filename,
@@ -69,6 +81,7 @@ class ImportService(Service):
             publish=options.publish,
             dry_run=options.dry_run,
             mapping=options.mapping,
+            format=options.format,
             actor_kind=principal.kind,
             actor_id=principal.id,
         )

@@ -1,6 +1,6 @@
 """Work on content that workers do."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from scaicms.infra.jobs import Job, JobPayload
@@ -15,11 +15,19 @@ class ImportPayload(JobPayload):
     publish: bool = False
     dry_run: bool = False
     mapping: dict[str, Any] | None = None
+    format: Literal["rows", "export"] = "rows"
     actor_kind: str
     actor_id: UUID | None
 
 
-IMPORT_CONTENT = Job("content.import", "default", ImportPayload, atomic=False)
+IMPORT_CONTENT = Job(
+    "content.import",
+    "default",
+    ImportPayload,
+    version=2,
+    atomic=False,
+    upgrades={1: lambda raw: {**raw, "format": "rows"}},
+)
 
 
 class ScheduledPayload(JobPayload):

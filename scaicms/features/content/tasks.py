@@ -36,6 +36,7 @@ from scaicms.features.content.lifecycle import LifecycleService
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.content.releases import ReleaseService
+from scaicms.features.content.restoring import RestoreBatches
 from scaicms.features.content.scheduling import ScheduleService
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
@@ -53,12 +54,15 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
 
     site = await job.services.get(SiteService).by_id(job.site_id)
     principal = await job.services.get(Authenticator).principal_of(payload.actor_kind, payload.actor_id)
-    options = ImportOptions(payload.type, payload.publish, payload.dry_run, payload.mapping)
+    options = ImportOptions(payload.type, payload.publish, payload.dry_run, payload.mapping, payload.format)
+    importer: ImportBatches | RestoreBatches = job.services.get(ImportBatches)
+    if payload.format == "export":
+        importer = job.services.get(RestoreBatches)
     with tempfile.TemporaryDirectory(prefix="scaicms-import-") as folder:
         path = Path(folder) / "upload"
         await job.services.resources.storage.download(payload.upload, path)
         try:
-            batches = job.services.get(ImportBatches).batches(
+            batches = importer.batches(
                 principal,
                 site,
                 path,

@@ -50,6 +50,10 @@ async def test_an_export_has_everything_of_an_item(articles):
     published = entry["published"]
     assert published["data"] == {"title": "Hello", "secret": "s", "related": target["id"]}
     assert (published["version"], published["taxonomies"]) == (1, {"topics": ["rust"]})
+    # Of what was published before there were revisions, there is what readers get.
+    await db.execute("DELETE FROM revisions WHERE item_id = $1", item["id"])
+    (entry,) = (await exported(articles))[4]["entries"]
+    assert entry["published"]["data"] == {"title": "Hello", "related": target["id"]}
 
 
 async def test_an_export_is_narrowed_by_type_status_and_locale(articles):

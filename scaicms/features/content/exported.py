@@ -1,0 +1,69 @@
+"""Lines of an export, as they are taken in again."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from scaicms.features.content.schemas import Slug
+from scaicms.features.taxonomies.schemas import CreateTaxonomy, TaxonomyKey, TermSlug, Text
+from scaicms.kit.schemas import Body
+
+Version = Annotated[int, Field(ge=1, le=2_000_000_000)]
+Moment = AwareDatetime
+Slugs = dict[TaxonomyKey, Annotated[list[TermSlug], Field(max_length=100)]]
+
+
+class TaxonomyLine(CreateTaxonomy):
+    kind: Literal["taxonomy"]
+
+
+class TermLine(Body):
+    kind: Literal["term"]
+    taxonomy: TaxonomyKey
+    slug: TermSlug
+    names: dict[str, Text] = Field(min_length=1)
+    parent: TermSlug | None
+
+
+class Published(Body):
+    """What readers get of an entry; `data` None: what the draft has."""
+
+    version: Version
+    slug: Slug
+    published_at: Moment
+    updated_at: Moment
+    updated_by: UUID | None
+    data: dict[str, Any] | None
+    taxonomies: Slugs
+
+
+class Entry(Body):
+    locale: str = Field(max_length=35)
+    version: Version
+    updated_at: Moment
+    updated_by: UUID | None
+    data: dict[str, Any]
+    published: Published | None
+
+
+class ItemLine(Body):
+    kind: Literal["item"]
+    type: str = Field(max_length=63)
+    id: UUID
+    slug: Slug
+    created_at: Moment
+    created_by: UUID | None
+    archived_at: Moment | None
+    stage: str | None = Field(max_length=63)
+    taxonomies: Slugs
+    entries: list[Entry] = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        locales = [entry.locale for entry in self.entries]
+        if len(set(locales)) != len(locales):
+            raise ValueError("each locale is there once")
+        if any(entry.published is not None and entry.published.version > entry.version for entry in self.entries):
+            raise ValueError("no version is published before there is one")
+        return self

@@ -1,0 +1,55 @@
+"""Every statement that puts back what an export has taken out."""
+
+from uuid import UUID
+
+from scaicms.features.content.exported import ItemLine
+from scaicms.features.content.records import Item
+from scaicms.infra import db
+from scaicms.kit import json
+from scaicms.kit.ids import new_id
+
+
+async def site_of(item_id: UUID) -> UUID | None:
+    """The site that has an item with this id, be it in its trash."""
+    found: UUID | None = await db.fetchval("SELECT site_id FROM items WHERE id = $1", item_id)
+    return found
+
+
+async def insert_item(site_id: UUID, type_id: UUID, line: ItemLine) -> None:
+    await db.execute(
+        """INSERT INTO items (id, site_id, type_id, slug, created_at, created_by, archived_at, stage)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        line.id,
+        site_id,
+        type_id,
+        line.slug,
+        line.created_at,
+        line.created_by,
+        line.archived_at,
+        line.stage,
+    )
+
+
+async def insert_entry(item: Item) -> None:
+    await db.execute(
+        """INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
+           VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)""",
+        new_id(),
+        item.id,
+        item.locale,
+        json.dumps_text(item.data),
+        item.version,
+        item.updated_at,
+        item.updated_by,
+    )
+
+
+async def dangling(site_id: UUID) -> int:
+    """How many links of drafts lead to items that the site has not."""
+    return int(
+        await db.fetchval(
+            """SELECT count(*) FROM content_references r
+               WHERE r.site_id = $1 AND NOT EXISTS (SELECT 1 FROM items i WHERE i.id = r.target_id)""",
+            site_id,
+        )
+    )
