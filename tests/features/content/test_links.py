@@ -53,8 +53,8 @@ async def test_a_target_that_goes_is_named_from_then_on(articles, drain, end):
     path = f"/content/{target['id']}"
     gone = await {
         "unpublish": lambda: articles.post(f"{path}/unpublish"),
-        "trash": lambda: articles.delete(path),
-        "remove": lambda: articles.delete(f"{path}?permanent=true"),
+        "trash": lambda: articles.delete(f"{path}?force=true"),
+        "remove": lambda: articles.delete(f"{path}?permanent=true&force=true"),
     }[end]()
     assert gone.status in (200, 204)
     await drain()
