@@ -301,3 +301,17 @@ async def test_locales_fall_back_as_they_did(admin, site):
         listed = (await stories.get(f"/content?type=story&{query}")).json
         assert ([one["locale"] for one in listed["items"]], listed["total"]) == ([locale], 1)
     assert (await stories.get(f"{base}?locale=de&as_of={english}")).status == 404
+
+
+async def test_what_relations_lead_to_is_as_it_was(articles):
+    target = await create(articles, title="then")
+    item = await create(articles, related=target["id"])
+    moment = await now()
+    await republish(articles, target, title="later")
+    base = f"/content/{item['id']}?include=related"
+    for as_of, title in ((f"&as_of={moment}", "then"), ("", "later")):
+        assert (await articles.get(base + as_of)).json["included"][target["id"]]["data"]["title"] == title
+        page = (await articles.get(f"{ARTICLES}&include=related{as_of}")).json
+        assert page["included"][target["id"]]["data"]["title"] == title
+    for title, found in (("then", ["Hello"]), ("later", [])):
+        assert (await listed(articles, moment, f"&filter[data.related.data.title]={title}"))[0] == found
