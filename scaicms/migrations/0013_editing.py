@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0010_revisions")]
+    dependencies = [("scaicms", "0012_document_counts")]
 
     operations = [
         ops.AddField(
