@@ -23,7 +23,7 @@ from scaicms.features.content.query_tree import EVERYTHING, Group
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.targets import Target, Targets
-from scaicms.features.content.totals import Total, Totals
+from scaicms.features.content.totals import Totals
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.service import ItemTerm, TermLinks
 from scaicms.infra import db
@@ -151,7 +151,7 @@ class DeliveryService(Service):
         root = Target(content_type, Visible(drafts, chain.fields), chain)
         wanted = wanted_members(query.fields, root)
         if not chain.locales:
-            return _join(Page((), 0 if query.count == "exact" else None), (), query)
+            return _join(Page((), None if query.count == "none" else 0), (), query)
         published = principal.scope(permissions.READ.code, site.id) if drafts else scope
         reading = Reading(site, asked, published, query.as_of, drafts)
         targets = Targets(self._types, published, site, asked)
@@ -218,26 +218,35 @@ class DeliveryService(Service):
 
     async def _page(self, listing: Listing, query: ListItems, *, estimates: bool) -> "Page":
         bound = Bound(0, list(listing.arguments))
-        total = self._totals.ask(listing, bound) if query.count == "exact" else Total("", "")
+        # Who reads a part learns no guess about the rest: theirs is counted.
+        exact = query.count == "exact" or (query.count == "estimate" and not estimates)
+        total = self._totals.ask(listing, bound) if exact else None
+        before, columns = (total.before, total.columns) if total is not None else ("", "")
         secret = self.resources.settings.secret.get_secret_value()
         place = read_place(secret, listing, query.cursor) if query.cursor is not None else None
         if query.cursor is None:
-            sql = total.before + listing.page(query.page_size, query.offset, total.columns)
+            sql = before + listing.page(query.page_size, query.offset, columns)
         else:
-            sql = total.before + listing.after(place, query.page_size + 1, bound, total.columns)
+            sql = before + listing.after(place, query.page_size + 1, bound, columns)
         if listing.filtered or place is not None:
             rows = await db.fetch_planned(self._reads, sql, *bound.arguments)
         else:
             rows = await self._reads.fetch(sql, *bound.arguments)
-        shown, number = rows[: query.page_size], None
-        if query.count == "exact":
-            number = self._totals.read(total, shown[0]) if shown else 0
-            if not shown and (place is not None or query.offset):
-                number = await self._reads.fetchval(f"SELECT {listing.count}", *listing.arguments)
+        shown = rows[: query.page_size]
+        if total is not None and shown:
+            number: int | None = self._totals.read(total, shown[0])
+        else:
+            number = await self._number(listing, query, exact=exact, begins=place is None and not query.offset)
         explained = None
         if query.explain:
             explained = await explaining.explain(self._reads, listing, sql, bound.arguments, estimates=estimates)
         return Page(shown, number, cursor_of(secret, listing, shown[-1]) if len(rows) > len(shown) else None, explained)
+
+    async def _number(self, listing: Listing, query: ListItems, *, exact: bool, begins: bool) -> int | None:
+        """The total where no row tells it; `begins`: there is none on the first page."""
+        if exact:
+            return 0 if begins else await self._reads.fetchval(f"SELECT {listing.count}", *listing.arguments)
+        return await explaining.estimate(self._reads, listing) if query.count == "estimate" else None
 
 
 @dataclass(frozen=True, slots=True)

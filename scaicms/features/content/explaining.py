@@ -48,8 +48,7 @@ async def explain(
     """About a list whose page `sql` asks for. Without `estimates` no number of rows is told: hidden ones count, too."""
     indexes = await _indexes(reads, listing)
     plan = await _plan(reads, sql, arguments)
-    whole = f"SELECT 1 {listing.matching(listing.filtered)}"
-    rows = (await _plan(reads, *_renumbered(whole, listing.arguments)))["Plan Rows"]
+    rows = await estimate(reads, listing)
     is_past = not (listing.filters.drafts or listing.is_changing)
     filters = []
     for used in listing.filters.used:
@@ -73,6 +72,12 @@ async def explain(
         "indexes": sorted({indexes.paths.get(n) or _NAMED.get(n) or "id" for n in _index_names(plan)}),
         "estimated_rows": rows if estimates else None,
     }
+
+
+async def estimate(reads: db.ReadPool, listing: Listing) -> int:
+    """How many rows PostgreSQL takes a list to have."""
+    whole = f"SELECT 1 {listing.matching(listing.filtered)}"
+    return int((await _plan(reads, *_renumbered(whole, listing.arguments)))["Plan Rows"])
 
 
 async def _indexes(reads: db.ReadPool, listing: Listing) -> Indexes:

@@ -188,7 +188,11 @@ class ListItems(PageQuery):
     )
     fields: str | None = Field(default=None, max_length=1000, description="Only these: `id,slug,data.title`.")
     include: Include | None = Field(default=None, description=INCLUDE)
-    count: Literal["exact", "none"] = "exact"
+    count: Literal["exact", "estimate", "none"] = Field(
+        default="exact",
+        description="How `total` is found: counted, guessed by the database (counted where rights are narrowed), or "
+        "not at all, which is null.",
+    )
     as_of: AsOf | None = None
     explain: bool = Field(default=False, description="Say by which indexes the list is found.")
     cursor: str | None = Field(

@@ -125,3 +125,15 @@ async def test_the_ledger_is_put_together_as_it_grows(articles):
     sql = """SELECT count(*) FROM document_counts c JOIN sites s ON s.id = c.site_id AND s.key = $1"""
     assert await db.fetchval(sql, articles.site) < 1500
     assert await total(articles) == 1
+
+
+async def test_totals_may_be_guessed_but_not_about_what_others_have(articles, granted):
+    for n in range(3):
+        await put(articles, f"x{n}")
+    assert (await total(articles, "count=estimate")) >= 1
+    assert await total(articles, "count=none") is None
+    reader = await granted(articles, {"permission": "content:read", "own_only": True})
+    assert await total(reader, "count=estimate") == 0
+    named = await granted(articles, {"permission": "content:read", "fields": ["title"]})
+    assert await total(named, "count=estimate&filter[data.title]=x1") == 1
+    assert await total(named, "count=estimate&page=9") == 3
