@@ -249,6 +249,11 @@ class Audit(HTMLParser):
         self.words += data
 
 
+@pytest.mark.parametrize("align", [-1, "middle", ["left"], {"left": 1}])
+def test_an_alignment_that_nobody_knows_is_no_style(align):
+    assert richtext.to_html(doc({**paragraph(text("x")), "attrs": {"textAlign": align}})) == "<p>x</p>"
+
+
 @given(st.lists(NODE, max_size=4))
 def test_no_document_of_anybody_s_making_becomes_html_that_acts(content):
     document = doc(*content)

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from scaicms.kit.html import sanitise
-from scaicms.kit.richtext.schema import is_address, name_of
+from scaicms.kit.richtext.schema import ALIGNMENTS, is_address, name_of
 
 _PLAIN = {
     "blockquote": "blockquote",
@@ -59,7 +59,7 @@ def _open(tag: str, attrs: Mapping[str, Any]) -> str:
 
 def _aligned(attrs: Mapping[str, Any]) -> dict[str, Any]:
     align = attrs.get("textAlign")
-    return {"style": f"text-align: {align}" if align is not None else None}
+    return {"style": f"text-align: {align}" if align in ALIGNMENTS else None}
 
 
 def _heading(node: Mapping[str, Any], attrs: Mapping[str, Any]) -> str:

@@ -50,7 +50,8 @@ class Kind:
     required: frozenset[str] = frozenset()
 
 
-_ALIGNED = {"textAlign": _one_of("left", "center", "right", "justify")}
+ALIGNMENTS = ("left", "center", "right", "justify")
+_ALIGNED = {"textAlign": _one_of(*ALIGNMENTS)}
 _ITEMS = {"order": _between(0, 1_000_000), "start": _between(0, 1_000_000), "type": _one_of("1", "a", "A", "i", "I")}
 _CELL = {"colspan": _between(1, 100), "rowspan": _between(1, 1_000), "colwidth": _widths}
 _IMAGE = {
