@@ -22,6 +22,7 @@ from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.features.auth.service import AuthService
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.service import UserService
+from scaicms.infra import db
 from scaicms.infra.db.migrations import migrate
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.jobs.runner import Runner
@@ -233,6 +234,14 @@ async def role_with(admin: Api, *grants: dict[str, Any] | str) -> str:
     answer = await admin.put(f"/roles/{key}/permissions", wanted)
     assert answer.status == 200, answer.raw
     return key
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def leaves_no_work(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """What a test has not drained is not for the next one that drains."""
+    yield
+    if "client" in request.fixturenames:
+        await db.execute("DELETE FROM jobs WHERE state = 'pending'")
 
 
 @pytest_asyncio.fixture

@@ -95,16 +95,18 @@ async def many(articles):
     """20,000 items of 3 KB each."""
     type_ = (await articles.get("/content-types")).json["items"][0]
     row = await db.fetchrow("SELECT site_id, id FROM content_types WHERE id = $1", type_["id"])
-    await db.execute(
-        """WITH made AS (INSERT INTO items (id, site_id, type_id, slug, created_at)
-                         SELECT gen_random_uuid(), $1, $2, 'many-' || n, now() FROM generate_series(1, 20000) n
-                         RETURNING id)
-           INSERT INTO entries (id, item_id, locale, data, version, updated_at)
-           SELECT gen_random_uuid(), id, 'en', jsonb_build_object('title', 'x', 'body', repeat('words ', 500)), 1, now()
-           FROM made""",
-        row["site_id"],
-        row["id"],
-    )
+    for first in range(1, 20_000, 2_000):
+        await db.execute(
+            """WITH made AS (INSERT INTO items (id, site_id, type_id, slug, created_at)
+                             SELECT gen_random_uuid(), $1, $2, 'many-' || n, now()
+                             FROM generate_series($3::int, $3::int + 1999) n RETURNING id)
+               INSERT INTO entries (id, item_id, locale, data, version, updated_at)
+               SELECT gen_random_uuid(), id, 'en', jsonb_build_object('title', 'x', 'body', repeat('words ', 500)), 1,
+                      now() FROM made""",
+            row["site_id"],
+            row["id"],
+            first,
+        )
     return articles
 
 
