@@ -1,9 +1,10 @@
-"""Delivery against a bare aiohttp handler that makes the same lookup, side by side in one run.
+"""Delivery with what was delivered kept and without, against a bare aiohttp handler that makes the same lookup.
 
     .venv/bin/python -m bench.delivery [--items 10000] [--seconds 4]
 
-Starts its own engines in a temporary folder, fills a site with published items of 2 KB, and measures each pair in
-alternating rounds with one client process over keep-alive connections. Only the ratios mean something.
+Starts its own engines in a temporary folder, fills a site with published items of 2 KB, and measures in alternating
+rounds with one client process over keep-alive connections: `without` keeps nothing, `cold` keeps less than it is asked
+for, so that it never has what it is asked for next, `warm` has all of it. Only the ratios mean something.
 """
 
 import argparse
@@ -52,7 +53,12 @@ FIELDS = [
     {"key": "kind", "type": "select", "options": ["a", "b", "c", "d"]},
 ]
 LIST_SQL = """SELECT d.body, (SELECT count(*) FROM documents d WHERE {where}) AS total FROM documents d WHERE {where}
-              ORDER BY {order} LIMIT 50 OFFSET 0"""
+              ORDER BY {order} LIMIT 50 OFFSET {offset}"""
+PAGES = 20
+KEPT = {"without": 0, "cold": 1024 * 1024, "warm": 16 * 1024 * 1024}
+"""Bytes; what is asked for takes more than the second and less than the third."""
+BARE = "bare"
+FIRST_PORT = 8471
 
 
 async def fill(settings: Settings, items: int) -> tuple[UUID, UUID, list[UUID]]:
@@ -91,9 +97,8 @@ async def bare_app(settings: Settings, site_id: UUID, type_id: UUID) -> web.Appl
         return web.Response(body=row[0], content_type="application/json")
 
     def listing(where: str, order: str, *arguments: object) -> Handler:
-        sql = LIST_SQL.format(where=where, order=order)
-
-        async def handle(_: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.Response:
+            sql = LIST_SQL.format(where=where, order=order, offset=50 * (int(request.query["page"]) - 1))
             rows = await pool.fetch(sql, site_id, type_id, "en", *arguments)
             body = b'{"items":[' + b",".join(row["body"] for row in rows) + b'],"total":%d}' % rows[0]["total"]
             return web.Response(body=body, content_type="application/json")
@@ -139,7 +144,10 @@ async def load(urls: list[str], seconds: float) -> float:
 async def serve(which: str, settings: Settings, site_id: UUID, type_id: UUID, port: int) -> None:
     """One server in a process of its own, until told to end."""
     configure_logs(settings)
-    app = create_app(settings) if which == "scaicms" else await bare_app(settings, site_id, type_id)
+    if which == BARE:
+        app = await bare_app(settings, site_id, type_id)
+    else:
+        app = create_app(settings.model_copy(update={"delivery_cache_bytes": KEPT[which]}))
     async with served(app, port):
         print("ready", flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -163,28 +171,38 @@ def start(which: str, settings: Settings, site_id: UUID, type_id: UUID, port: in
 async def measure(settings: Settings, items: int, seconds: float) -> None:
     await migrate(settings.database_url, registry.model_modules())
     site_id, type_id, ids = await fill(settings, items)
-    ours, bare = 8471, 8472
-    processes = [start("scaicms", settings, site_id, type_id, ours), start("bare", settings, site_id, type_id, bare)]
-    api = f"http://127.0.0.1:{ours}/api/v1/content"
-    pairs = {
-        "by id": ([f"{api}/{i}" for i in ids], [f"http://127.0.0.1:{bare}/items/{i}" for i in ids]),
-        "list of 50 with total": ([f"{api}?type=post"], [f"http://127.0.0.1:{bare}/list"]),
-        "filtered list": ([f"{api}?type=post&filter[data.kind]=b"], [f"http://127.0.0.1:{bare}/filtered"]),
+    ports = {which: FIRST_PORT + number for number, which in enumerate((*KEPT, BARE))}
+    processes = [start(which, settings, site_id, type_id, port) for which, port in ports.items()]
+    pages = range(1, min(PAGES, items // 200) + 1)
+    cases = {
+        "by id": ([f"/{i}" for i in ids], [f"/items/{i}" for i in ids]),
+        "list of 50 with total": ([f"?type=post&page={n}" for n in pages], [f"/list?page={n}" for n in pages]),
+        "filtered list": (
+            [f"?type=post&filter[data.kind]=b&page={n}" for n in pages],
+            [f"/filtered?page={n}" for n in pages],
+        ),
     }
-    print(f"{items} items, one process, {CONNECTIONS} connections, medians of {ROUNDS} rounds")
+    print(
+        f"{items} items, one process, {CONNECTIONS} connections, medians of {ROUNDS} rounds; times are those of {BARE}"
+    )
     try:
-        for name, (our_urls, bare_urls) in pairs.items():
-            ratios, rates = [], []
-            for _ in range(ROUNDS):
-                base = await load(bare_urls, seconds / ROUNDS)
-                rate = await load(our_urls, seconds / ROUNDS)
-                rates.append((rate, base))
-                ratios.append(base / rate)
-            rate, base = (statistics.median(column) for column in zip(*rates, strict=True))
-            print(f"{name:24} {rate:7.0f}/s  bare {base:7.0f}/s  {statistics.median(ratios):.2f}x the time")
+        for name, (ours, bare) in cases.items():
+            paths = {which: [f"/api/v1/content{path}" for path in ours] for which in KEPT} | {BARE: bare}
+            urls = {which: [f"http://127.0.0.1:{ports[which]}{path}" for path in paths[which]] for which in ports}
+            await compare(name, urls, seconds)
     finally:
         for process in processes:
             process.communicate()
+
+
+async def compare(name: str, urls: dict[str, list[str]], seconds: float) -> None:
+    """One case on all servers, in turns."""
+    await load(urls["warm"], seconds / ROUNDS)
+    rounds = [{which: await load(urls[which], seconds / ROUNDS) for which in (BARE, *KEPT)} for _ in range(ROUNDS)]
+    for which in (BARE, *KEPT):
+        rate = statistics.median(found[which] for found in rounds)
+        time_taken = statistics.median(found[BARE] / found[which] for found in rounds)
+        print(f"{name:24} {which:8} {rate:7.0f}/s  {time_taken:.2f}x the time")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.worker import GunicornUVLoopWebWorker
 from gunicorn.app.base import BaseApplication
+from prometheus_client import multiprocess
 
 from scaicms.app import create_app
 from scaicms.cli.serve import http_options
@@ -47,8 +48,14 @@ def serve_many(settings: Settings, host: str, port: int, processes: int) -> None
         "timeout": 60,
         "proc_name": "scaicms",
         "limit_request_line": 0,
+        "child_exit": _forget_figures,
     }
     _Processes(settings, options).run()
+
+
+def _forget_figures(_: Any, worker: Any) -> None:
+    """What a process that has ended held, it holds no more."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library has no types here
 
 
 def _share_metrics(settings: Settings) -> None:

@@ -38,7 +38,9 @@ async def open_resources(
     try:
         reads = await db.open_read_pool(settings.database_url, size=settings.read_pool_size, statement_timeout=timeout)
         redis = open_redis(settings.redis_url)
-        notices = Notices(settings.database_url)
+        # Only the web tier keeps what it delivers.
+        keeps = kind == "web" and settings.delivery_cache_bytes > 0
+        notices = Notices(settings.database_url, hears_triggers=keeps)
         await notices.start()
         doorbell.install(doorbell.Doorbell(redis))
         try:

@@ -24,7 +24,7 @@ OWN_FILES = {
         "access", "bulk", "bulk_routes", "chains", "compacting", "compaction_repository", "conflicts", "delivery",
         "differences", "drafts", "duplicating", "editing_schemas", "explaining", "export_repository", "export_routes",
         "exported", "exporting", "fallbacks", "filters", "hold_repository", "hold_routes", "holds", "import_batches",
-        "import_routes", "import_sources", "import_terms", "importing", "including", "lifecycle",
+        "import_routes", "import_sources", "import_terms", "importing", "including", "keeping", "lifecycle",
         "lifecycle_repository", "lifecycle_routes", "link_repository", "links", "listing", "locales", "merging",
         "moving", "ordering", "past", "paths", "preview_routes", "previews", "projecting", "publishing",
         "publishing_schemas", "query_tree", "reaching", "reading", "records", "referring", "referring_repository",

@@ -14,6 +14,7 @@ from scaicms.features.content import access, explaining, including, past, permis
 from scaicms.features.content.chains import Chain
 from scaicms.features.content.errors import ItemNotFoundError
 from scaicms.features.content.filters import Filters
+from scaicms.features.content.keeping import Kept, list_key
 from scaicms.features.content.listing import Listing, compile_listing, cursor_of, read_place
 from scaicms.features.content.locales import locales_asked
 from scaicms.features.content.ordering import compile_sort
@@ -54,6 +55,9 @@ class Document:
     body: bytes
     etag: str
 
+    def __len__(self) -> int:
+        return len(self.body)
+
 
 class DeliveryService(Service):
     """What readers get. `content:read` is checked here; drafts are for those who may read drafts."""
@@ -64,6 +68,7 @@ class DeliveryService(Service):
         self._terms = services.get(TermLinks)
         self._reads = services.resources.reads
         self._totals = Totals()
+        self._kept = Kept(services.resources.notices, services.resources.settings.delivery_cache_bytes)
 
     async def by_id(
         self,
@@ -80,13 +85,21 @@ class DeliveryService(Service):
         (`as_of`, UTC), for who may read drafts; with `include`, what its relations lead to beside it."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
+        reading = Reading(site, chain, scope, as_of)
+        if not reading.is_everybodys:
+            return await self._by_id(item_id, reading, include)
+        key = ("id", item_id, chain, include)
+        return await self._kept.read(site.id, key, lambda: self._by_id(item_id, reading, include), len)
+
+    async def _by_id(self, item_id: UUID, reading: "Reading", include: str | None) -> Document:
+        chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
         if len(chain) == 1:
             sql = _BY_ID_NOW if as_of is None else _BY_ID.format(documents=past.documents(as_of))
-            found = _seen(scope, await self._reads.fetchrow(sql, item_id, chain[0], site.id))
+            found = _seen(reading.scope, await self._reads.fetchrow(sql, item_id, chain[0], site_id))
         else:
             sql = _BY_ID_IN.format(documents=past.documents(as_of))
-            found = _first_seen(scope, await self._reads.fetch(sql, item_id, chain, site.id))
-        return await self._with_included(found, include, Reading(site, chain, scope, as_of)) if include else found
+            found = _first_seen(reading.scope, await self._reads.fetch(sql, item_id, chain, site_id))
+        return await self._with_included(found, include, reading) if include else found
 
     async def by_slug(
         self,
@@ -104,16 +117,23 @@ class DeliveryService(Service):
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, type_key)
-        content_type = await self._types.compiled(site.id, type_key)
         chain = locales_asked(site, locale, fallback)
-        source = past.documents(as_of)
+        reading = Reading(site, chain, scope, as_of)
+        if not reading.is_everybodys:
+            return await self._by_slug(type_key, slug, reading, include)
+        key = ("slug", type_key, slug, chain, include)
+        return await self._kept.read(site.id, key, lambda: self._by_slug(type_key, slug, reading, include), len)
+
+    async def _by_slug(self, type_key: str, slug: str, reading: "Reading", include: str | None) -> Document:
+        site_id, chain, source = reading.site.id, reading.locales, past.documents(reading.as_of)
+        content_type = await self._types.compiled(site_id, type_key)
         if len(chain) == 1:
             sql = _BY_SLUG.format(documents=source)
-            found = _seen(scope, await self._reads.fetchrow(sql, site.id, content_type.id, chain[0], slug))
+            found = _seen(reading.scope, await self._reads.fetchrow(sql, site_id, content_type.id, chain[0], slug))
         else:
             sql = _BY_SLUG_IN.format(documents=source)
-            found = _first_seen(scope, await self._reads.fetch(sql, site.id, content_type.id, chain, slug))
-        return await self._with_included(found, include, Reading(site, chain, scope, as_of)) if include else found
+            found = _first_seen(reading.scope, await self._reads.fetch(sql, site_id, content_type.id, chain, slug))
+        return await self._with_included(found, include, reading) if include else found
 
     async def draft(
         self, principal: Principal, site: Site, item: Item, fallback: str | None = None, include: str | None = None
@@ -145,16 +165,25 @@ class DeliveryService(Service):
         scope = principal.scope(_needed(principal, site, query.as_of, drafts=drafts).code, site.id)
         if scope is not None:
             access.require_known_type(principal, site.id, query.type)
-        content_type = await self._types.compiled(site.id, query.type)
         asked = locales_asked(site, query.locale, query.fallback)
+        published = principal.scope(permissions.READ.code, site.id) if drafts else scope
+        reading = Reading(site, asked, published, query.as_of, drafts)
+        # What the database guesses changes with nothing that it tells of.
+        if not reading.is_everybodys or query.explain or query.count == "estimate":
+            return await self._compose(reading, scope, query, tree)
+        key = list_key(query, tree, asked)
+        return await self._kept.read(site.id, key, lambda: self._compose(reading, scope, query, tree), len)
+
+    async def _compose(self, reading: "Reading", scope: Scope | None, query: ListItems, tree: Group) -> bytes:
+        """A page; `scope` is that of what is listed, be it drafts."""
+        site, asked, drafts = reading.site, reading.locales, reading.drafts
+        content_type = await self._types.compiled(site.id, query.type)
         chain = Chain.of(scope, query.type, asked)
         root = Target(content_type, Visible(drafts, chain.fields), chain)
         wanted = wanted_members(query.fields, root)
         if not chain.locales:
             return _join(Page((), None if query.count == "none" else 0), (), query)
-        published = principal.scope(permissions.READ.code, site.id) if drafts else scope
-        reading = Reading(site, asked, published, query.as_of, drafts)
-        targets = Targets(self._types, published, site, asked)
+        targets = Targets(self._types, reading.scope, site, asked)
         levels = await including.plan(query.include, root, targets) if query.include else []
         page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
         terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
@@ -259,6 +288,11 @@ class Reading:
     as_of: datetime | None = None
     drafts: bool = False
     """Whether the relations are those of drafts."""
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether all who read it now read the same: what is published, by no bounds of rights."""
+        return self.scope is None and self.as_of is None and not self.drafts
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,11 @@ class ContentTypeService(Service):
         self._roles = services.get(RoleService)
         self._permissions = services.get(PermissionService)
         self._compiled: dict[tuple[UUID, str], CompiledType] = {}
+        self._generation = 0
         services.resources.notices.subscribe(TOPIC, self._forget)
 
     def _forget(self, _: str | None) -> None:
+        self._generation += 1
         self._compiled.clear()
 
     async def compiled(self, site_id: UUID, key: str) -> CompiledType:
@@ -90,12 +92,14 @@ class ContentTypeService(Service):
         known = self._compiled.get((site_id, key))
         if known is not None:
             return known
+        generation = self._generation
         row = await repository.find(site_id, key)
         if row is None:
             raise unknown_type(key)
         compiled = compile_row(row)
-        # Inside a transaction the row may never be committed: other requests must not see it.
-        if not db.in_open_transaction():
+        # Inside a transaction the row may never be committed: other requests must not see it. What changed while we
+        # were asking may be what we were told.
+        if generation == self._generation and not db.in_open_transaction():
             self._compiled[site_id, key] = compiled
         return compiled
 

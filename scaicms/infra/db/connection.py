@@ -41,6 +41,8 @@ MAX_IDLE_IN_TRANSACTION_SECONDS = 60.0
 
 AfterCommit = Callable[[], Awaitable[None]]
 _pending: ContextVar[list[AfterCommit] | None] = ContextVar("scaicms_after_commit", default=None)
+Hearer = Callable[[str], None]
+_hearers: list[Hearer] = []
 
 
 def tortoise_config(
@@ -105,12 +107,18 @@ async def transaction() -> AsyncIterator[None]:
             raise
         return
     pending: list[AfterCommit] = []
+    told = ""
     token = _pending.set(pending)
     try:
         async with _outermost():
             yield
+            if _hearers:
+                told = await fetchval("SELECT current_setting('scaicms.told', true)") or ""
     finally:
         _pending.reset(token)
+    for hearer in _hearers:
+        for notice in told.splitlines():
+            hearer(notice)
     for callback in pending:
         await callback()
 
@@ -154,6 +162,13 @@ def after_commit(callback: AfterCommit) -> None:
     if pending is None:
         raise RuntimeError("after_commit() outside a transaction")
     pending.append(callback)
+
+
+def hear_triggers(hearer: Hearer) -> None:
+    """Give `hearer` what triggers tell of in this process's transactions (`tell()` in SQL), at each commit and before
+    `after_commit`. It costs each transaction a statement."""
+    if hearer not in _hearers:
+        _hearers.append(hearer)
 
 
 def in_open_transaction() -> bool:

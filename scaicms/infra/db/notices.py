@@ -3,6 +3,8 @@
 A notice says "what you cached about this is old". It is delivered at commit: in the process that makes the change
 before its answer goes out, in others typically within a millisecond. It may come twice. A listener that lost its
 connection tells its subscribers to forget everything, since it may have missed some.
+
+Triggers send notices too (`tell()` in SQL); a process that has to know of its own before it answers `hears_triggers`.
 """
 
 import asyncio
@@ -16,7 +18,7 @@ from weakref import WeakSet
 import asyncpg
 import structlog
 
-from scaicms.infra.db.connection import after_commit, execute, in_open_transaction
+from scaicms.infra.db.connection import after_commit, execute, hear_triggers, in_open_transaction
 from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.silence import cut
 
@@ -38,8 +40,7 @@ async def notify(topic: str, subject: str = "") -> None:
     await execute("SELECT pg_notify($1, $2)", CHANNEL, f"{topic} {subject}")
 
     async def tell() -> None:
-        for notices in _here:
-            notices.tell(topic, subject or None)
+        _tell_here(f"{topic} {subject}")
 
     if in_open_transaction():
         after_commit(tell)
@@ -47,10 +48,19 @@ async def notify(topic: str, subject: str = "") -> None:
         await tell()
 
 
+def _tell_here(payload: str) -> None:
+    topic, _, subject = payload.partition(" ")
+    for notices in _here:
+        notices.tell(topic, subject or None)
+
+
 class Notices:
     """The listening end of one process. Subscribers get the subject, or None for "anything may have changed"."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, *, hears_triggers: bool = False) -> None:
+        self.is_listening = False
+        """Whether notices reach this process; who keeps what must not be old keeps nothing while they do not."""
+        self.hears_triggers = hears_triggers
         self._dsn = dsn
         self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +73,8 @@ class Notices:
 
     async def start(self) -> None:
         """Begin to listen; returns once the first LISTEN is in force."""
+        if self.hears_triggers:
+            hear_triggers(_tell_here)
         self._task = asyncio.create_task(self._listen(), name="notices")
         await self._ready.wait()
 
@@ -89,9 +101,15 @@ class Notices:
             server_settings={"application_name": "scaicms-notices"},
         )
         closed = asyncio.Event()
-        connection.add_termination_listener(lambda _: closed.set())
+
+        def lost(_: object) -> None:
+            self.is_listening = False
+            closed.set()
+
+        connection.add_termination_listener(lost)
         try:
             await connection.add_listener(CHANNEL, self._receive)
+            self.is_listening = not closed.is_set()
             # What changed between the last connection and this LISTEN was missed.
             self._forget_everything()
             self._ready.set()
@@ -102,6 +120,7 @@ class Notices:
             while not closed.is_set():
                 await self._check(connection, closed)
         finally:
+            self.is_listening = False
             connection.terminate()
 
     async def _check(self, connection: Any, closed: asyncio.Event) -> None:
