@@ -22,7 +22,7 @@ from scaicms.infra.db.notices import Notices
 DELIVERED = "delivered"
 """Topic of the notices that triggers send; the subject is the site (migration 0014)."""
 ENTRY_BYTES = 900
-"""What an answer takes beside its own bytes: the key, its places in two tables, the objects around it."""
+"""What an answer takes beside its own bytes and names in its key: places in two tables, the objects around it."""
 LARGEST_SHARE = 4
 """An answer that takes more than this part of all there is would push out too many others."""
 
@@ -74,7 +74,8 @@ class Kept:
         answer = await make()
         # What changed while it was being made it may not show.
         if changes == self._changes and self._notices.is_listening:
-            self._keep(place, answer, size(answer) + ENTRY_BYTES)
+            named = sum(len(part) for part in key if isinstance(part, str))
+            self._keep(place, answer, size(answer) + named + ENTRY_BYTES)
         return answer
 
     def _keep(self, place: tuple[UUID, Key], answer: object, size: int) -> None:
