@@ -56,10 +56,9 @@ async def restore(world):
     await publish(world, world.item)
 
 
-async def remove_type(world):
+async def remove_items(world):
     for item in (await ok(world.get("/content?type=article&page_size=200")))["items"]:
         await ok(world.delete(f"/content/{item['id']}?permanent=true&force=true"))
-    await ok(world.delete("/content-types/article"))
 
 
 def changes(world, admin):
@@ -93,4 +92,5 @@ def changes(world, admin):
     yield "from the trash", lambda: restore(world)
     yield "rights", lambda: ok(admin.put(rights, []))
     yield "rights back", lambda: ok(admin.put(rights, [{"permission": "content:read"}]))
-    yield "type", lambda: remove_type(world)
+    yield "items", lambda: remove_items(world)
+    yield "type", lambda: ok(world.delete("/content-types/article"))
