@@ -255,7 +255,7 @@ def _write_down(log: Path) -> None:
         session.add_query_logger(lambda said: out.write(f"{' '.join(said.query.split())}\n"))
 
     out = log.open("w", buffering=1)
-    StatelessSession.__init__ = begin  # type: ignore[method-assign]  # the one way to see every connection of the pools
+    StatelessSession.__init__ = begin  # type: ignore[method-assign,assignment]  # the one way to see every connection of the pools
 
 
 def start(told: str) -> "subprocess.Popen[bytes]":

@@ -83,8 +83,7 @@ async def claim_slug(content_type: CompiledType, wanted: str, *, item_id: UUID |
     Raises:
         SlugTakenError: another item than `item_id` has it.
     """
-    await _lock_slug(content_type, wanted)
-    if await repository.taken_slugs(content_type.site_id, content_type.id, [wanted], but=item_id):
+    if await repository.claim_slugs(content_type.site_id, content_type.id, [wanted], but=item_id):
         raise SlugTakenError(f"Another {content_type.key} has the slug {wanted}.")
     return wanted
 
@@ -97,9 +96,8 @@ async def make_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
 async def free_slug(content_type: CompiledType, base: str) -> str:
     """A slug, numbered until it is free."""
     base = base[:190].strip("-")
-    await _lock_slug(content_type, base)
     candidates = [base, *(f"{base}-{number}" for number in range(2, SLUG_CANDIDATES))]
-    taken = await repository.taken_slugs(content_type.site_id, content_type.id, candidates)
+    taken = await repository.claim_slugs(content_type.site_id, content_type.id, candidates)
     free = next((candidate for candidate in candidates if candidate not in taken), None)
     if free is None:
         raise SlugTakenError(f"{base} and its numbered variants are taken; give a slug.")
@@ -110,7 +108,3 @@ def suggest_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
     """A slug from the item's title, else the type's key."""
     title = data.get(content_type.title_key) if content_type.title_key is not None else None
     return (slugify(title)[:190].strip("-") if isinstance(title, str) else "") or content_type.key.replace("_", "-")
-
-
-async def _lock_slug(content_type: CompiledType, slug: str) -> None:
-    await repository.lock_name("slug", content_type.id, slug)

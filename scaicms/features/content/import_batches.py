@@ -205,9 +205,10 @@ class _Importer:
         given, locale = self._terms.given(mapped.terms), mapped.locale
         if item_id is not None:
             try:
-                await self._content.save(
-                    self._principal, self._site, item_id, mapped.data, taxonomies=given, locale=locale, merge=False
-                )
+                async with db.transaction():
+                    await self._content.save(
+                        self._principal, self._site, item_id, mapped.data, taxonomies=given, locale=locale, merge=False
+                    )
             except ItemNotFoundError:
                 pass  # deleted since: it is imported anew
             else:

@@ -30,9 +30,10 @@ async def keep_published(item_ids: Sequence[UUID]) -> None:
     await db.execute("SELECT 1 FROM documents WHERE item_id = ANY($1) ORDER BY id FOR KEY SHARE", item_ids)
 
 
-async def hold(item_id: UUID) -> None:
-    """Hold the name of an item that is about to be published, or not any more, until this transaction ends."""
-    await db.execute(f"SELECT pg_advisory_xact_lock({_NAME.format('$1::text')})", str(item_id))
+async def hold(item_id: UUID) -> bool:
+    """Hold the name of an item that is about to be published, or not any more, until this transaction ends; whether
+    any document points to it by then."""
+    return bool(await db.fetchval("SELECT hold_link_target($1)", item_id))
 
 
 async def wait_for_pending(item_id: UUID) -> None:
@@ -43,10 +44,6 @@ async def wait_for_pending(item_id: UUID) -> None:
                   AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = l.target_id) ORDER BY l.target_id) t""",
         item_id,
     )
-
-
-async def is_target(item_id: UUID) -> bool:
-    return bool(await db.fetchval("SELECT EXISTS (SELECT 1 FROM document_links WHERE target_id = $1)", item_id))
 
 
 async def own_documents(item_id: UUID) -> list[Showing]:

@@ -51,8 +51,7 @@ def found(content_type: CompiledType, data: Mapping[str, Any]) -> list[tuple[str
 
 async def come_or_gone(item: Item) -> list[UUID]:
     """The jobs that follow when an item is published or unpublished, if anything points to it."""
-    await link_repository.hold(item.id)
-    return [await _heal(item.site_id, item.id)] if await link_repository.is_target(item.id) else []
+    return [await _heal(item.site_id, item.id)] if await link_repository.hold(item.id) else []
 
 
 async def _heal(site_id: UUID, item_id: UUID) -> UUID:

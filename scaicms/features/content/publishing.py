@@ -47,7 +47,7 @@ class PublishingService(Service):
         """
         principal.require(permissions.PUBLISH.code, site.id)
         locales = known_locales(site, locales)
-        async with db.transaction():
+        async with db.joined():
             await self._terms.hold(site)
             jobs = []
             if with_targets and not dry_run:
@@ -57,7 +57,7 @@ class PublishingService(Service):
                 principal, site, item_id, locale=first, expected_version=expected_version, dry_run=dry_run
             )
             # The item is held by now: it gets no other locales.
-            others = set(locales or await repository.locales_of(item_id)) - {written.item.locale}
+            others = set(locales or written.elsewhere) - {written.item.locale}
             found = [written]
             for locale in sorted(others):
                 found.append(await self._content.publish(principal, site, item_id, locale=locale, dry_run=dry_run))

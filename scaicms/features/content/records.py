@@ -29,6 +29,8 @@ class Item:
     updated_by: UUID | None
     published_at: datetime | None
     terms: tuple[ItemTerm, ...] = ()
+    has_terms: bool = False
+    """Whether it had any when it was read, be it the draft or what is published."""
     is_archived: bool = False
     locales: tuple[str, ...] = ()
     """Those in which there is an entry; what the caller may not read is left out where an item is shown."""

@@ -24,7 +24,9 @@ _ITEM = f"""
 SELECT i.id, i.site_id, i.type_id, i.stage, i.slug, i.created_at, i.created_by, i.archived_at, e.locale, e.data,
        e.version, e.published_version, e.updated_at, e.updated_by, d.published_at,
        {PUBLISH_AT} AS publish_at, {UNPUBLISH_AT} AS unpublish_at,
-       ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales
+       ARRAY(SELECT l.locale FROM entries l WHERE l.item_id = i.id ORDER BY l.locale) AS locales,
+       EXISTS (SELECT 1 FROM item_terms t WHERE t.item_id = i.id)
+         OR EXISTS (SELECT 1 FROM document_terms t WHERE t.item_id = i.id) AS has_terms
 FROM items i
 JOIN entries e ON e.item_id = i.id
 LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
@@ -223,7 +225,11 @@ async def remove_for_good(site_id: UUID, item_id: UUID) -> None:
 
 async def lock_name(*parts: object) -> None:
     """Serialise transactions that are about the same name (a slug, a unique value)."""
-    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", "\x1f".join(map(str, parts)))
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", _name(*parts))
+
+
+def _name(*parts: object) -> str:
+    return "\x1f".join(map(str, parts))
 
 
 async def taken_slugs(site_id: UUID, type_id: UUID, candidates: Sequence[str], *, but: UUID | None = None) -> set[str]:
@@ -234,6 +240,19 @@ async def taken_slugs(site_id: UUID, type_id: UUID, candidates: Sequence[str], *
            UNION
            SELECT slug FROM documents
            WHERE site_id = $1 AND type_id = $2 AND slug = ANY($3) AND item_id IS DISTINCT FROM $4""",
+        site_id,
+        type_id,
+        list(candidates),
+        but,
+    )
+    return {row["slug"] for row in rows}
+
+
+async def claim_slugs(site_id: UUID, type_id: UUID, candidates: Sequence[str], *, but: UUID | None = None) -> set[str]:
+    """The same for who is about to take one: transactions that ask for the same first candidate wait for each other."""
+    rows = await db.fetch(
+        "SELECT slug FROM claim_slugs($1, $2, $3, $4, $5) AS slug",
+        _name("slug", type_id, candidates[0]),
         site_id,
         type_id,
         list(candidates),

@@ -51,11 +51,15 @@ from scaicms.kit.sites import Site
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An item after a write, the jobs that the write gave to workers, and what publishing found."""
+    """An item after a write, the jobs that the write gave to workers, and what publishing found.
+
+    `elsewhere` are the item's other locales, also those that the caller does not see.
+    """
 
     item: Item
     job_ids: Sequence[UUID] = ()
     unpublished: Sequence[UnpublishedTarget] = field(default_factory=tuple)
+    elsewhere: Sequence[str] = ()
 
     @property
     def plan(self) -> PublishPlan:
@@ -66,7 +70,7 @@ __all__ = ["ContentService", "DeliveryService", "Document", "Written", "known_lo
 
 
 class ContentService(Service):
-    """Items of a site."""
+    """Items of a site. Each write is a transaction, or a part of the one that is open (`db.joined`)."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
@@ -79,7 +83,7 @@ class ContentService(Service):
         locale = known_locale(site, new.locale)
         writable = access.require_type(principal, permissions.CREATE, site.id, new.type, locale)
         known = await self._types.compiled(site.id, new.type)
-        async with db.transaction():
+        async with db.joined():
             content_type = await self._types.hold(known)
             data = content_type.validate(new.data)
             access.require_fields(writable, [*new.data, "taxonomies"] if new.taxonomies else new.data)
@@ -136,7 +140,7 @@ class ContentService(Service):
             VersionConflictError: `expected_version` is not the stored one, and collides or is not to `reconcile`.
         """
         principal.require(permissions.UPDATE.code, site.id)
-        async with db.transaction():
+        async with db.joined():
             old = await self._lock(principal, permissions.UPDATE, site, item_id, locale, None)
             change = Change(data, slug, taxonomies, replace=not merge)
             item, change = await saving.next_version(principal, old, change, expected_version, merge=reconcile)
@@ -160,7 +164,7 @@ class ContentService(Service):
     ) -> Written:
         """Render the draft into the document that delivery returns."""
         principal.require(permissions.PUBLISH.code, site.id)
-        async with db.transaction():
+        async with db.joined():
             item = await self._lock(principal, permissions.PUBLISH, site, item_id, locale, expected_version)
             workflow.require_publishable(item)
             if dry_run:
@@ -174,7 +178,7 @@ class ContentService(Service):
     ) -> Written:
         """Take an item out of delivery, in these locales or in all; its draft stays."""
         principal.require(permissions.PUBLISH.code, site.id)
-        async with db.transaction():
+        async with db.joined():
             item = await self.hold(
                 principal, permissions.PUBLISH, site, item_id, locale=locales[0] if locales else None
             )
@@ -203,7 +207,7 @@ class ContentService(Service):
             ItemInUseError: others point to it, and it is not to go all the same (`force`).
         """
         principal.require(permissions.DELETE.code, site.id)
-        async with db.transaction():
+        async with db.joined():
             item = await self._lock(principal, permissions.DELETE, site, item_id, None, expected_version)
             await _require_whole(principal, permissions.DELETE, item)
             if permanent and await hold_repository.find(site.id, item.id) is not None:
@@ -297,7 +301,7 @@ class ContentService(Service):
         access.require_item(principal, permissions.PUBLISH, item)
         workflow.require_publishable(item)
         unpublished = await drafts.check_relations(item)
-        has_terms = bool(item.terms) or item.published_version is not None
+        has_terms = bool(item.terms) or item.has_terms
         if has_terms:
             await self._terms.hold(site)
             item = await self._as_called(site, item)
@@ -326,7 +330,7 @@ class ContentService(Service):
         if held is None or row is None:
             raise ItemNotFoundError
         content_type = await self._types.at_version(site.id, held["key"], held["version"])
-        item = await self._as_called(site, repository.to_item(row, content_type))
+        item = await self._known(site, row, content_type)
         access.require_item(principal, permission, item)
         if item.is_archived and permission is not permissions.DELETE:
             raise ItemArchivedError
@@ -339,8 +343,11 @@ class ContentService(Service):
         return item
 
     async def _item(self, site: Site, row: Record) -> Item:
-        item = repository.to_item(row, await self._type_of(site, row["type_id"]))
-        return await self._as_called(site, item)
+        return await self._known(site, row, await self._type_of(site, row["type_id"]))
+
+    async def _known(self, site: Site, row: Record, content_type: CompiledType) -> Item:
+        item = repository.to_item(row, content_type)
+        return replace(await self._as_called(site, item), has_terms=True) if row["has_terms"] else item
 
     async def _as_called(self, site: Site, item: Item) -> Item:
         """The item with its terms as they are called now."""
@@ -387,4 +394,4 @@ def _as_seen(principal: Principal, written: Written) -> Written:
     """The answer to a write, without what the caller may not read."""
     item = access.as_written(principal, written.item)
     unpublished = [target for target in written.unpublished if target.field in item.data]
-    return replace(written, item=item, unpublished=unpublished)
+    return replace(written, item=item, unpublished=unpublished, elsewhere=written.item.other_locales)

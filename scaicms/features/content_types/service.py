@@ -97,10 +97,17 @@ class ContentTypeService(Service):
         if row is None:
             raise unknown_type(key)
         compiled = compile_row(row)
-        # Inside a transaction the row may never be committed: other requests must not see it. What changed while we
-        # were asking may be what we were told.
-        if generation == self._generation and not db.in_open_transaction():
-            self._compiled[site_id, key] = compiled
+
+        async def remember() -> None:
+            # What changed while we were asking may be what we were told: do not keep it.
+            if generation == self._generation:
+                self._compiled[site_id, key] = compiled
+
+        # Inside a transaction the row may never be committed: other requests must not see it before it is.
+        if db.in_open_transaction():
+            db.after_commit(remember)
+        else:
+            await remember()
         return compiled
 
     async def at_version(self, site_id: UUID, key: str, version: int) -> CompiledType:

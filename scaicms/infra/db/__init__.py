@@ -11,6 +11,7 @@ from scaicms.infra.db.connection import (
     fetchrow,
     fetchval,
     in_open_transaction,
+    joined,
     open_database,
     transaction,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "fetchrow",
     "fetchval",
     "in_open_transaction",
+    "joined",
     "open_aside",
     "open_database",
     "open_read_pool",

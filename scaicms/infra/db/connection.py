@@ -124,6 +124,19 @@ async def transaction() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def joined() -> AsyncIterator[None]:
+    """One use case that may be a part of another: in the open transaction, without a savepoint, else in one of its own.
+
+    Whoever catches an error of it and goes on opens a `transaction()` around it, which is a savepoint.
+    """
+    if in_open_transaction():
+        yield
+    else:
+        async with transaction():
+            yield
+
+
+@asynccontextmanager
 async def _outermost() -> AsyncIterator[None]:
     """Tortoise's transaction, and after it the task's own view of the database as it was before.
 
