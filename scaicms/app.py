@@ -12,6 +12,7 @@ from scaicms.features.api_keys.service import ApiKeyService
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.db.migrations import pending_migrations
+from scaicms.infra.memory import give_back_forever
 from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
 from scaicms.web.dispatch import add_operations
@@ -19,6 +20,8 @@ from scaicms.web.middleware import outer
 from scaicms.web.openapi import setup_openapi
 from scaicms.web.operations import add_operations_endpoints
 from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES, TRUSTED_PROXIES
+
+TIDY_SECONDS = 5.0
 
 
 def create_app(settings: Settings) -> web.Application:
@@ -31,7 +34,9 @@ def create_app(settings: Settings) -> web.Application:
             app[SERVICES] = services
             app[AUTHENTICATOR] = services.get(Authenticator)
             app[SITES] = services.get(SiteService)
+            tidying = asyncio.create_task(give_back_forever(TIDY_SECONDS))
             yield
+            tidying.cancel()
             await services.get(ApiKeyService).usage.stop()
 
     app.cleanup_ctx.append(connect)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from typer.core import TyperGroup
 
 from scaicms import __version__
@@ -67,16 +66,17 @@ def _options(
 
 def main() -> None:
     """Entry point of the `scaicms` script."""
-    errors = Console(stderr=True)
     try:
         app()
     except ValidationError as error:
         for item in error.errors(include_input=False, include_url=False):
             where = ".".join(map(str, item["loc"]))
-            errors.print(
-                f"[red]Settings:[/] {where + ': ' if where else ''}{item['msg']}", highlight=False, soft_wrap=True
-            )
+            _say("Settings", f"{where + ': ' if where else ''}{item['msg']}")
         sys.exit(1)
     except AppError as error:
-        errors.print(f"[red]{error.code}:[/] {error.message}", highlight=False, soft_wrap=True)
+        _say(error.code, error.message)
         sys.exit(1)
+
+
+def _say(what: str, message: str) -> None:
+    typer.echo(f"{typer.style(what + ':', fg=typer.colors.RED)} {message}", err=True)

@@ -27,6 +27,6 @@ BACKWARD = ["DROP FUNCTION claim_slugs, hold_link_target"]
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0013_editing")]
+    dependencies = [("scaicms", "0014_told")]
 
     operations = [ops.RunSQL(sql=FORWARD, reverse_sql=BACKWARD)]

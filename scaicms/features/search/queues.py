@@ -22,7 +22,7 @@ from scaicms.features.search.schemas import JobOut, JobsQuery, QueueOut, QueuesO
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.jobs import QUEUES, control, stats
-from scaicms.infra.jobs.heartbeat import live_workers
+from scaicms.infra.jobs.living import live_workers
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.principal import Principal

@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import time
-from typing import Any
 
 import psutil
 import structlog
@@ -12,6 +11,7 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from scaicms import __version__
+from scaicms.infra.jobs.living import KEY_PREFIX, REGISTER
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.memory import give_back
 from scaicms.kit import json
@@ -19,8 +19,6 @@ from scaicms.kit.clock import to_rfc3339, utcnow
 
 BEAT_SECONDS = 5.0
 EXPIRE_SECONDS = 16
-KEY_PREFIX = "scaicms:worker:"
-REGISTER = "scaicms:workers"
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +54,3 @@ async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> No
         except (RedisError, OSError) as error:
             log.warning("heartbeat.failed", error=type(error).__name__)
         await asyncio.sleep(BEAT_SECONDS)
-
-
-async def live_workers(redis: ArqRedis) -> list[dict[str, Any]]:
-    """The heartbeats of the workers that live."""
-    names = sorted(name.decode() for name in await redis.zrange(REGISTER, 0, -1))
-    if not names:
-        return []
-    beats = await redis.mget([KEY_PREFIX + name for name in names])
-    return [json.loads(beat) for beat in beats if beat is not None]

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from tortoise.exceptions import BaseORMException
 
 from scaicms.infra.jobs import stats
-from scaicms.infra.jobs.heartbeat import live_workers
+from scaicms.infra.jobs.living import live_workers
 
 SECONDS = 5.0
 GAUGES: Mapping[str, tuple[str, str]] = MappingProxyType(
