@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     access_token_seconds: int = Field(default=1800, ge=60)
     refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=300)
 
-    delivery_cache_bytes: int = Field(default=8 * 1024 * 1024, ge=0)
+    delivery_cache_bytes: int = Field(default=4 * 1024 * 1024, ge=0)
     """How much of what it delivered each web process keeps to deliver it again; 0: nothing."""
 
     body_limit: int = Field(default=1024 * 1024, ge=1024)
