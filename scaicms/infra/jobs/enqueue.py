@@ -1,7 +1,8 @@
 """Promising work: rows in the ledger now, a doorbell after the commit."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from scaicms.infra import db
@@ -22,6 +23,16 @@ ON CONFLICT (queue, dedupe_key) WHERE dedupe_key IS NOT NULL AND state = 'pendin
 DO UPDATE SET run_at = least(jobs.run_at, excluded.run_at), payload = excluded.payload
 RETURNING id, queue, run_at <= now() AS due, (xmax = 0) AS fresh
 """
+ARGUMENTS = 10
+"""How many of them the statement has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """An INSERT that goes in the same statement: its SQL, for the number of its first argument, and its arguments."""
+
+    sql: Callable[[int], str]
+    arguments: Sequence[object]
 
 
 async def enqueue(request: JobRequest) -> UUID:
@@ -29,13 +40,16 @@ async def enqueue(request: JobRequest) -> UUID:
     return (await enqueue_all([request]))[0]
 
 
-async def enqueue_all(requests: Sequence[JobRequest]) -> list[UUID]:
-    """Insert jobs at the cost of one statement. Needs an open transaction."""
+async def enqueue_all(requests: Sequence[JobRequest], along: Along | None = None) -> list[UUID]:
+    """Insert jobs, and what goes `along` with or without them, at the cost of one statement. Needs an open
+    transaction."""
     unique = _coalesce(requests)
     if not unique:
+        if along is not None:
+            await db.execute(along.sql(1), *along.arguments)
         return []
     rows = await db.fetch(
-        _INSERT,
+        _INSERT if along is None else f"WITH along AS ({along.sql(ARGUMENTS + 1)}) {_INSERT}",
         [new_id() for _ in unique],
         [r.job.queue for r in unique],
         [r.job.name for r in unique],
@@ -46,6 +60,7 @@ async def enqueue_all(requests: Sequence[JobRequest]) -> list[UUID]:
         [r.job.priority for r in unique],
         [r.job.max_attempts for r in unique],
         [r.run_at for r in unique],
+        *(along.arguments if along is not None else ()),
     )
     due: dict[str, list[UUID]] = defaultdict(list)
     for row in rows:
