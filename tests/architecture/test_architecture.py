@@ -21,7 +21,8 @@ OWN_FILES = {
         "totp_routes",
     },
     "content": {
-        "access", "bulk", "bulk_routes", "chains", "compacting", "compaction_repository", "conflicts", "delivery",
+        "access", "bulk", "bulk_routes", "chains", "compacting", "compaction_repository", "conflicts", "current",
+        "delivery",
         "differences", "drafts", "duplicating", "editing_schemas", "explaining", "export_repository", "export_routes",
         "exported", "exporting", "fallbacks", "filters", "hold_repository", "hold_routes", "holds", "import_batches",
         "import_routes", "import_sources", "import_terms", "importing", "including", "keeping", "lifecycle",

@@ -12,6 +12,7 @@ import asyncpg
 
 from scaicms.features.content import access, explaining, including, past, permissions, render, repository, term_filters
 from scaicms.features.content.chains import Chain
+from scaicms.features.content.current import require_current, steadily
 from scaicms.features.content.errors import ItemNotFoundError
 from scaicms.features.content.filters import Filters
 from scaicms.features.content.keeping import Kept, list_key
@@ -86,10 +87,10 @@ class DeliveryService(Service):
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
         reading = Reading(site, chain, scope, as_of)
+        read = steadily(self._types, site.id, lambda: self._by_id(item_id, reading, include))
         if not reading.is_everybodys:
-            return await self._by_id(item_id, reading, include)
-        key = ("id", item_id, chain, include)
-        return await self._kept.read(site.id, key, lambda: self._by_id(item_id, reading, include), len)
+            return await read()
+        return await self._kept.read(site.id, ("id", item_id, chain, include), read, len)
 
     async def _by_id(self, item_id: UUID, reading: "Reading", include: str | None) -> Document:
         chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
@@ -119,10 +120,10 @@ class DeliveryService(Service):
             access.require_known_type(principal, site.id, type_key)
         chain = locales_asked(site, locale, fallback)
         reading = Reading(site, chain, scope, as_of)
+        read = steadily(self._types, site.id, lambda: self._by_slug(type_key, slug, reading, include))
         if not reading.is_everybodys:
-            return await self._by_slug(type_key, slug, reading, include)
-        key = ("slug", type_key, slug, chain, include)
-        return await self._kept.read(site.id, key, lambda: self._by_slug(type_key, slug, reading, include), len)
+            return await read()
+        return await self._kept.read(site.id, ("slug", type_key, slug, chain, include), read, len)
 
     async def _by_slug(self, type_key: str, slug: str, reading: "Reading", include: str | None) -> Document:
         site_id, chain, source = reading.site.id, reading.locales, past.documents(reading.as_of)
@@ -168,11 +169,11 @@ class DeliveryService(Service):
         asked = locales_asked(site, query.locale, query.fallback)
         published = principal.scope(permissions.READ.code, site.id) if drafts else scope
         reading = Reading(site, asked, published, query.as_of, drafts)
+        read = steadily(self._types, site.id, lambda: self._compose(reading, scope, query, tree))
         # What the database guesses changes with nothing that it tells of.
         if not reading.is_everybodys or query.explain or query.count == "estimate":
-            return await self._compose(reading, scope, query, tree)
-        key = list_key(query, tree, asked)
-        return await self._kept.read(site.id, key, lambda: self._compose(reading, scope, query, tree), len)
+            return await read()
+        return await self._kept.read(site.id, list_key(query, tree, asked), read, len)
 
     async def _compose(self, reading: "Reading", scope: Scope | None, query: ListItems, tree: Group) -> bytes:
         """A page; `scope` is that of what is listed, be it drafts."""
@@ -186,6 +187,8 @@ class DeliveryService(Service):
         targets = Targets(self._types, reading.scope, site, asked)
         levels = await including.plan(query.include, root, targets) if query.include else []
         page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
+        if tree.members or query.sort or wanted:
+            await require_current(self._reads, [content_type, *targets.types.values()])
         terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
         seen = ((row, _body(row, content_type, scope, terms, drafts=drafts)) for row in page.rows)
         found = {(row["item_id"], row["locale"]): body for row, body in seen if body is not None}

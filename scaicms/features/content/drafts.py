@@ -28,7 +28,8 @@ async def check_relations(
 ) -> list[UnpublishedTarget]:
     """Refuse targets that do not exist on this site or are of another type; say which are not published.
 
-    A target that the caller does not see does not exist either, unless it was there before (`kept`).
+    A target that the caller does not see does not exist either, unless it was there before (`kept`). What was there
+    before and has been deleted since is no fault of who saves something else.
     """
     wanted = references(item)
     if not wanted:
@@ -40,7 +41,8 @@ async def check_relations(
     for leaf, target in wanted:
         about = known.get(target)
         itself = target == item.id and leaf.field.target == item.content_type.key
-        if (about is None or about.type_key != leaf.field.target) and not itself:
+        gone = about is None and target in kept
+        if (about is None or about.type_key != leaf.field.target) and not itself and not gone:
             message = f"There is no {leaf.field.target} with the id {target} on this site."
             errors.append(FieldError(f"/data{leaf.pointer}", "unknown_target", message))
         elif about is None or not about.published:

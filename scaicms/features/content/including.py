@@ -6,6 +6,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.content.current import TypeChangedError, current_sql
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.targets import MAX_HOPS, Target, Targets
 from scaicms.infra import db
@@ -113,6 +114,7 @@ async def fetch(
 
     Raises:
         IncludeError: there are more documents than one answer holds.
+        TypeChangedError: a type has other relations by now.
     """
     included = Included()
     for level in levels:
@@ -126,20 +128,27 @@ async def fetch(
             selects.append(step.select(number, ids, own, table))
         # Where rights differ by locale, the caller's first is known when its bytes are.
         sql = _level_sql(selects, documents, several=len(locales) > 1, distinct=cut is None)
+        sql = f"{sql} UNION ALL SELECT NULL, NULL, NULL, NULL WHERE NOT {_current(level)}"
         rows = await reads.fetch(sql, list(locales), site.id, list(included.bodies), *bound.arguments)
+        if rows and rows[-1]["item_id"] is None:
+            raise TypeChangedError
         _add(included, level, rows, cut)
     return included
+
+
+def _current(level: Sequence[Step]) -> str:
+    return current_sql(one.content_type for step in level for one in (step.source, step.target))
 
 
 def _level_sql(selects: Sequence[str], documents: str, *, several: bool, distinct: bool) -> str:
     first = "DISTINCT ON (d.item_id)" if distinct and several else ""
     order = "ORDER BY d.item_id, array_position($1::text[], d.locale::text)" if several else ""
-    return f"""WITH wanted AS (SELECT id, array_agg(DISTINCT step) AS steps
+    return f"""(WITH wanted AS (SELECT id, array_agg(DISTINCT step) AS steps
                                FROM ({" UNION ALL ".join(selects)}) s GROUP BY id)
                SELECT {first} d.item_id, d.locale, w.steps,
                       CASE WHEN d.item_id <> ALL($3::uuid[]) THEN d.body END AS body
                FROM wanted w JOIN {documents} d ON d.item_id = w.id AND d.locale = ANY($1::text[]) AND d.site_id = $2
-               {order} LIMIT {MAX_INCLUDED + 1}"""
+               {order} LIMIT {MAX_INCLUDED + 1})"""
 
 
 def _add(included: Included, level: Sequence[Step], rows: Sequence[Record], cut: Cut | None) -> None:

@@ -37,6 +37,8 @@ class Targets:
         self._site_id = site.id
         self._locales = locales
         self._scope = scope
+        self.types: dict[str, CompiledType] = {}
+        """Those that it has led to."""
 
     async def behind(self, source: Target, key: str, path: str) -> Target | None:
         """What the relation `key` of `source` leads to; None where there is no such relation. `path` is how the caller
@@ -51,9 +53,12 @@ class Targets:
         if not source.visible.reaches(key):
             raise FieldForbiddenError(f"Your rights do not reach {path}.")
         if self._scope is None:
-            return Target(await self._types.compiled(self._site_id, field.target), Visible(False))
+            return Target(await self._found(field.target), Visible(False))
         chain = Chain.of(self._scope, field.target, self._locales)
         if not chain.locales:
             raise FieldForbiddenError(f"Your rights do not reach what {path} leads to.")
-        content_type = await self._types.compiled(self._site_id, field.target)
-        return Target(content_type, Visible(False, chain.fields), chain)
+        return Target(await self._found(field.target), Visible(False, chain.fields), chain)
+
+    async def _found(self, key: str) -> CompiledType:
+        found = self.types[key] = await self._types.compiled(self._site_id, key)
+        return found

@@ -27,6 +27,12 @@ async def find(site_id: UUID, key: str, *, lock: bool = False) -> ContentTypeRow
     return await (query.select_for_update() if lock else query).first()
 
 
+async def current_versions(site_id: UUID) -> dict[str, int]:
+    """The versions of a site's types, by key."""
+    rows = await db.fetch("SELECT key, version FROM content_types WHERE site_id = $1", site_id)
+    return {row["key"]: row["version"] for row in rows}
+
+
 async def keys_with_addresses(site_id: UUID) -> list[str]:
     rows = ContentTypeRow.filter(site_id=site_id, url_pattern__isnull=False).order_by("id")
     return [str(key) for key in await rows.values_list("key", flat=True)]

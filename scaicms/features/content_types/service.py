@@ -87,6 +87,14 @@ class ContentTypeService(Service):
         self._generation += 1
         self._compiled.clear()
 
+    async def forget_changed(self, site_id: UUID) -> bool:
+        """Look types of a site up anew that have changed, of which no notice may have come yet; whether any had."""
+        now = await repository.current_versions(site_id)
+        changed = [at for at, known in self._compiled.items() if at[0] == site_id and now.get(at[1]) != known.version]
+        for at in changed:
+            self._compiled.pop(at, None)
+        return bool(changed)
+
     async def compiled(self, site_id: UUID, key: str) -> CompiledType:
         """The type as content needs it, without asking who wants it: content checks its own permissions."""
         known = self._compiled.get((site_id, key))

@@ -74,6 +74,22 @@ async def test_what_others_link_to_is_not_deleted_by_mistake(articles):
     assert (await articles.delete(f"{path}?force=true")).status == 204
 
 
+async def test_what_links_to_something_deleted_can_still_be_saved(articles):
+    target, other = [await create(articles) for _ in range(2)]
+    path = f"/content/{(await create(articles, related=target['id']))['id']}"
+    for query in ("?force=true", "?force=true&permanent=true"):
+        assert (await articles.delete(f"/content/{target['id']}{query}")).status in (204, 404)
+        saved = await articles.patch(path, {"data": {"title": "Again"}})
+        assert (saved.status, saved.json["data"]["related"]) == (200, target["id"]), saved.raw
+        assert (await articles.post(f"{path}/publish")).json["detail"]["errors"][0]["code"] == "unknown_target"
+        new = await articles.patch(path, {"data": {"others": [target["id"]], "related": None}})
+        assert (new.status, new.json["data"]["others"]) == (200, [target["id"]])
+        assert (await articles.patch(path, {"data": {"related": target["id"]}})).status == 200
+    assert (await articles.patch(path, {"data": {"related": None, "others": [other["id"]]}})).status == 200
+    gone = await articles.patch(path, {"data": {"related": target["id"]}})
+    assert gone.json["detail"]["errors"][0]["pointer"] == "/data/related"
+
+
 async def test_what_no_more_links_here_is_no_reason(articles):
     target = await create(articles)
     user = await create(articles, related=target["id"])
