@@ -34,6 +34,7 @@ class Outcome:
     op: str
     status: int
     written: Written | None = None
+    publishes: bool = False
     error: AppError | None = None
 
 
@@ -86,7 +87,8 @@ class BulkService(Service):
         except Exception as error:
             raise _placed(explain(error), number) from error
         status = {"create": 201, "delete": 204}.get(operation.op, 200)
-        return Outcome(operation.op, status, written)
+        publishes = operation.publish if isinstance(operation, CreateOperation) else operation.op == "publish"
+        return Outcome(operation.op, status, written, publishes)
 
     async def _apply(self, principal: Principal, site: Site, operation: Operation) -> Written | None:
         content = self._content

@@ -4,9 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from scaicms.features.content import permissions, render
+from scaicms.features.content import permissions
 from scaicms.features.content.bulk import BulkService, Outcome
 from scaicms.features.content.editing_schemas import BulkBody, BulkOut
+from scaicms.features.content.replies import written_body
 from scaicms.infra import logs
 from scaicms.kit import json
 from scaicms.web.call import Call
@@ -51,6 +52,5 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None:
         shown["detail"] = error_detail(outcome.error, logs.request_id.get() or "")
     elif outcome.written is not None:
-        item = render.draft(outcome.written.item)
-        shown["item"] = {**item, "plan": outcome.written.plan.model_dump(), "job_ids": list(outcome.written.job_ids)}
+        shown["item"] = written_body(outcome.written, plan=outcome.publishes)
     return shown

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from scaicms.features.content.schemas import CreateItem, ItemOut, Slug, Taxonomies
+from scaicms.features.content.schemas import CreateItem, ItemOut, Slug, Status, Taxonomies
 from scaicms.kit.schemas import TAG, Body, PageQuery, Query
 
 MAX_OPERATIONS = 100
@@ -156,7 +156,7 @@ class LinkingItem(BaseModel):
     slug: str
     fields: list[str] = Field(description="Fields of its draft that point here, or have components that do.")
     published: bool = Field(description="Whether readers get it, in any locale.")
-    status: Literal["draft", "published", "changed", "archived"]
+    status: Status = Field(description="As that of an item, of all of its locales together.")
 
 
 class ExportQuery(Query):

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from scaicms.features.content import permissions, render
+from scaicms.features.content import permissions
 from scaicms.features.content.duplicating import DuplicateService
 from scaicms.features.content.editing_schemas import (
     DuplicatedOut,
@@ -13,7 +13,7 @@ from scaicms.features.content.editing_schemas import (
     TrashedItem,
 )
 from scaicms.features.content.lifecycle import LifecycleService
-from scaicms.features.content.replies import written_reply
+from scaicms.features.content.replies import written_body, written_reply
 from scaicms.features.content.schemas import ItemOut
 from scaicms.kit import json
 from scaicms.web.call import Call
@@ -87,6 +87,6 @@ async def duplicate_item(call: Call) -> web.StreamResponse:
     new, query = await call.body(DuplicateItem), call.query(DuplicateQuery)
     service = call.get(DuplicateService)
     written, about = await service.duplicate(call.principal, call.site, call.path_id(), new, query.locale)
-    body = {**render.draft(written.item), "job_ids": list(written.job_ids), "duplicate": about.model_dump()}
+    body = {**written_body(written, plan=False), "duplicate": about.model_dump()}
     headers = {"ETag": written.item.etag, "Location": f"/api/v1/content/{written.item.id}"}
     return json_reply(json.dumps(body), status=201, headers=headers)

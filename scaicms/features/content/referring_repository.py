@@ -4,6 +4,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.content import repository
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.reaching import reached
 from scaicms.infra import db
@@ -23,7 +24,10 @@ async def linking(
         f"""SELECT i.id, t.key AS type, i.slug, array_agg(DISTINCT r.field ORDER BY r.field) AS fields,
                    EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published,
                    CASE WHEN i.archived_at IS NOT NULL THEN 'archived'
-                        WHEN NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) THEN 'draft'
+                        WHEN NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) THEN
+                             CASE WHEN EXISTS (SELECT 1 FROM entries e
+                                               WHERE e.item_id = i.id AND {repository.PUBLISH_AT} IS NOT NULL)
+                                  THEN 'scheduled' ELSE 'draft' END
                         WHEN EXISTS (SELECT 1 FROM entries e WHERE e.item_id = i.id
                                      AND e.published_version IS DISTINCT FROM e.version) THEN 'changed'
                         ELSE 'published' END AS status

@@ -155,10 +155,11 @@ async def update_draft(item: Item) -> None:
 
 
 async def touch_other_locales(item: Item) -> None:
-    """What is shared by all locales of an item has changed: a new version of their drafts."""
+    """What is shared by all locales of an item has changed: a new version of their drafts, but for those that have one
+    by this very save."""
     await db.execute(
         """UPDATE entries SET version = version + 1, updated_at = $3, updated_by = $4
-           WHERE item_id = $1 AND locale <> $2""",
+           WHERE item_id = $1 AND locale <> $2 AND updated_at <> $3""",
         item.id,
         item.locale,
         item.updated_at,

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from scaicms.features.content import permissions, render
 from scaicms.features.content.errors import RevisionNotFoundError
+from scaicms.features.content.replies import written_body
 from scaicms.features.content.revision_schemas import (
     MAX_NUMBER,
     DiffQuery,
@@ -153,5 +154,5 @@ async def restore_revision(call: Call) -> web.StreamResponse:
     )
     about = {"restored_from": restored.revision.number, "lost_terms": restored.revision.lost_terms}
     written = restored.written
-    body = {**render.draft(written.item), "job_ids": list(written.job_ids), **about}
+    body = {**written_body(written, plan=False), **about}
     return json_reply(json.dumps(body), headers={"ETag": written.item.etag})

@@ -52,7 +52,7 @@ class UnpublishedTarget(Answer):
 class PublishPlan(Answer):
     unpublished_targets: list[UnpublishedTarget] = Field(
         default_factory=list,
-        description="Related items that are not published; their links appear when they are.",
+        description="Related items that are not published; the document names them until they are.",
     )
 
 
@@ -163,13 +163,16 @@ class ReadItemAsOf(ReadItem):
         return self
 
 
+MERGE = (
+    "Where `If-Match` names an older version: merge what was changed since, field by field, instead of refusing; 412 "
+    "only where fields collide."
+)
+Merge = Annotated[bool, Field(description=MERGE)]
+
+
 class SaveItem(Query):
     locale: str | None = Field(default=None, max_length=35)
-    merge: bool = Field(
-        default=False,
-        description="Where `If-Match` names an older version: merge what was changed since, field by field, instead of "
-        "refusing; 412 only where fields collide.",
-    )
+    merge: Merge = False
 
 
 class ListItems(PageQuery):

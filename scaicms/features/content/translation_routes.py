@@ -11,6 +11,7 @@ from scaicms.features.content.translation_schemas import (
     MissingTranslations,
     PatchTranslation,
     PutTranslation,
+    SaveTranslation,
     Translations,
 )
 from scaicms.features.content.translations import TranslationService
@@ -106,6 +107,8 @@ async def put_translation(call: Call) -> web.StreamResponse:
     "/{id}/translations/{locale}",
     permission=permissions.UPDATE,
     summary="Change fields of an item's draft in one locale",
+    description="As `PATCH /content/{id}?locale=`: what collides is said in the 412, `merge=true` merges the rest.",
+    query=SaveTranslation,
     body=PatchTranslation,
     body_example=EXAMPLE,
     response=ItemOut,
@@ -121,6 +124,7 @@ async def patch_translation(call: Call) -> web.StreamResponse:
         change.data,
         locale=_locale(call),
         expected_version=expected_version(call.request),
+        reconcile=call.query(SaveTranslation).merge,
     )
     return written_reply(written)
 

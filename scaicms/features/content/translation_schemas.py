@@ -6,10 +6,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from scaicms.features.content.schemas import Status
-from scaicms.kit.schemas import Answer, Body, PageQuery
+from scaicms.features.content.schemas import Merge, Status
+from scaicms.kit.schemas import Answer, Body, PageQuery, Query
 
 _SHARED = "A field that is not localized is shared: it changes in every locale."
+
+
+class SaveTranslation(Query):
+    merge: Merge = False
 
 
 class PatchTranslation(Body):

@@ -100,11 +100,12 @@ class TranslationService(Service):
             if held is None or not rows:
                 raise ItemNotFoundError
             if any(row["locale"] == locale for row in rows):
-                item = await self._content.hold(
-                    principal, permissions.UPDATE, site, item_id, locale=locale, expected_version=expected_version
-                )
+                item = await self._content.hold(principal, permissions.UPDATE, site, item_id, locale=locale)
                 given = {**_removals(principal, item, data), **data}
-                return await self._content.save(principal, site, item_id, given, locale=locale), False
+                written = await self._content.save(
+                    principal, site, item_id, given, locale=locale, expected_version=expected_version
+                )
+                return written, False
             content_type = await self._types.at_version(site.id, held["key"], held["version"])
             base = _base(principal, site, [_item(row, content_type, item_id, site.id) for row in rows])
             if must_exist or expected_version is not None:

@@ -61,7 +61,7 @@ class Tale:
             self.share(locale, others)
         if terms is not None and sorted(terms) != sorted(self.terms):
             self.terms = list(terms)
-            for other in others:
+            for other in others if not shared else ():
                 self.versions[other] += 1
             self.keep_all()
 

@@ -155,3 +155,24 @@ async def test_atomic_bulks_over_the_same_items_in_any_order_do_not_wait_for_eac
     shown = (await articles.get("/content?type=article")).json["items"]
     assert len({item["data"]["count"] for item in shown}) == 1
     assert {item["version"] for item in shown} == {17}
+
+
+async def test_items_look_as_after_the_same_operation_alone(articles):
+    item = (await articles.post("/content", {"type": "article", "data": {"title": "One"}})).json
+    operations = [
+        {"op": "create", "type": "article", "data": {"title": "Two"}},
+        {"op": "create", "type": "article", "data": {"title": "Three"}, "publish": True},
+        {"op": "update", "id": item["id"], "data": {"title": "Four"}},
+        {"op": "publish", "id": item["id"]},
+        {"op": "unpublish", "id": item["id"]},
+    ]
+    results = (await articles.post("/content/bulk", {"operations": operations})).json["results"]
+    path = f"/content/{item['id']}"
+    alone = [
+        await articles.post("/content", {"type": "article", "data": {"title": "Two"}}),
+        await articles.post("/content", {"type": "article", "data": {"title": "Three"}, "publish": True}),
+        await articles.patch(path, {"data": {"title": "Four"}}),
+        await articles.post(f"{path}/publish"),
+        await articles.post(f"{path}/unpublish"),
+    ]
+    assert [result["item"].keys() for result in results] == [answer.json.keys() for answer in alone]

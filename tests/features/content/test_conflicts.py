@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.features.content.stories import story_site, told, translated
 from tests.features.content.test_items import create
 
 PAGE = {
@@ -200,3 +201,18 @@ async def test_editors_who_try_again_from_what_a_conflict_shows_lose_no_count(ar
 
     await asyncio.gather(*(add_one() for _ in range(25)))
     assert (await articles.get(f"/content/{item['id']}")).json["data"]["count"] == 25
+
+
+async def test_conflicts_in_a_translation_say_what_collides_and_merge(admin, site):
+    stories = await story_site(admin, site)
+    item = await told(stories, price=1)
+    await translated(stories, item, "de", title="Eins")
+    path, before = f"/content/{item['id']}/translations/de", {"If-Match": '"v1"'}
+    assert (await stories.patch(path, {"data": {"body": "Text"}})).status == 200
+    for call in (stories.patch, stories.put):
+        refused = await call(path, {"data": {"title": "Zwei", "body": "Anderes"}}, headers=before)
+        assert refused.status == 412
+        assert refused.json["detail"]["conflict"]["current"]["version"] == 2
+        assert [wrong["pointer"] for wrong in refused.json["detail"]["errors"]] == ["/data/body"]
+    merged = await stories.patch(f"{path}?merge=true", {"data": {"title": "Zwei"}}, headers=before)
+    assert (merged.status, merged.json["data"]["title"], merged.json["data"]["body"]) == (200, "Zwei", "Text")

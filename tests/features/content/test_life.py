@@ -20,8 +20,8 @@ LOCALE = st.sampled_from(sorted(CHAINS))
 SOME = st.sets(LOCALE, max_size=3)
 SLUGS = st.none() | st.sampled_from(["one", "two", "three"])
 LIVES = settings(
-    max_examples=10,
-    stateful_step_count=30,
+    max_examples=12,
+    stateful_step_count=40,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),

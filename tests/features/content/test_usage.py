@@ -19,20 +19,23 @@ async def test_usage_lists_what_links_here_with_its_fields_and_state(articles):
     await articles.patch(f"/content/{changed['id']}", {"data": {"count": 1}})
     archived = await create(articles, related=target["id"])
     await articles.post(f"/content/{archived['id']}/archive")
+    due = await create(articles, related=target["id"])
+    await articles.post(f"/content/{due['id']}/publish", {"at": "2099-01-01T00:00:00Z"})
     gone = await create(articles, related=target["id"])
     await articles.delete(f"/content/{gone['id']}")
     await articles.patch(f"/content/{target['id']}", {"data": {"related": target["id"]}})
     found = await usage(articles, target)
     shown = [(item["id"], item["fields"], item["published"], item["status"]) for item in found["items"]]
     assert shown == [
+        (due["id"], ["related"], False, "scheduled"),
         (archived["id"], ["related"], False, "archived"),
         (changed["id"], ["related"], True, "changed"),
         (live["id"], ["related"], True, "published"),
         (draft["id"], ["others", "related"], False, "draft"),
     ]
-    assert found["total"] == 4
-    second = await usage(articles, target, "?page=2&page_size=3")
-    assert ([item["id"] for item in second["items"]], second["total"]) == ([draft["id"]], 4)
+    assert found["total"] == 5
+    second = await usage(articles, target, "?page=2&page_size=4")
+    assert ([item["id"] for item in second["items"]], second["total"]) == ([draft["id"]], 5)
     assert await usage(articles, draft) == {"items": [], "total": 0, "page": 1, "page_size": 50}
     assert (await articles.get(f"/content/{uuid4()}/usage")).status == 404
 
