@@ -119,6 +119,8 @@ def test_the_readme_tour_works_and_everything_stops(dev):
     )
     assert done.returncode == 0, done.stderr
     assert "Hello from curl" in done.stdout
+    assert '"op":"changed","before":"Hello from curl","after":"Hello again"' in done.stdout
+    assert '"restored_from":1' in done.stdout
     assert "An okapi" in done.stdout
     assert '"redis_depth"' in done.stdout
     children = psutil.Process(dev.process.pid).children(recursive=True)
