@@ -1,4 +1,4 @@
-"""What a transaction that could not begin leaves behind: nothing, neither in its task nor in the pool."""
+"""What a transaction leaves behind that could not begin, or of which a part failed: nothing."""
 
 import asyncio
 import contextlib
@@ -6,8 +6,12 @@ import contextlib
 import asyncpg
 import pytest
 
+from scaicms.features.sites.events import SiteCreated
 from scaicms.infra import db
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.events import record
+from scaicms.kit.ids import new_id
+from scaicms.kit.principal import SYSTEM
 
 
 async def refused(monkeypatch):
@@ -60,3 +64,50 @@ async def test_a_transaction_that_is_interrupted_at_its_begin_leaves_nothing_eit
         assert await interrupted(turns) == 1
     async with asyncio.timeout(5), db.transaction():
         assert await db.fetchval("SELECT 2") == 2
+
+
+class WrongError(Exception):
+    pass
+
+
+async def told(site_id):
+    """How many facts about a site are there."""
+    return await db.fetchval("SELECT count(*) FROM events WHERE site_id = $1", site_id)
+
+
+async def tell(site_id, *, wrong=False):
+    """A use case that may be a part of another, which fails at its end."""
+    async with db.joined():
+        await record(SiteCreated(site_id=site_id, aggregate_id=site_id, key="k"), actor=SYSTEM)
+        if wrong:
+            raise WrongError
+
+
+async def test_a_use_case_by_itself_is_all_or_nothing(services):
+    site_id = new_id()
+    with pytest.raises(WrongError):
+        await tell(site_id, wrong=True)
+    assert await told(site_id) == 0
+    await tell(site_id)
+    assert await told(site_id) == 1
+
+
+async def test_a_part_that_fails_takes_all_of_it_along(services):
+    site_id = new_id()
+    with pytest.raises(WrongError):
+        async with db.transaction():
+            await tell(site_id)
+            await tell(site_id, wrong=True)
+    assert await told(site_id) == 0
+
+
+async def test_who_goes_on_after_a_part_failed_keeps_nothing_of_it(services):
+    site_id = new_id()
+    async with db.transaction():
+        await tell(site_id)
+        with pytest.raises(WrongError):
+            async with db.transaction():
+                await tell(site_id)
+                await tell(site_id, wrong=True)
+        await tell(site_id)
+    assert await told(site_id) == 2
