@@ -1,6 +1,7 @@
 """Bases of what comes in by HTTP, and what is wrong with it. Knows nothing of the web tier: workers validate too."""
 
 import re
+import sys
 from collections.abc import Set
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -36,16 +37,21 @@ QueryMoment = Annotated[Moment, BeforeValidator(_as_text)]
 """A time in a query parameter. Pydantic alone would take numbers, as seconds of Unix time, too; bodies are strict."""
 
 
-class Answer(BaseModel):
-    """Base of what goes out. Its validator is built when it is first used: a process uses a few of them all."""
+# Validators are built when they are first used: a process uses a few of them all. In CPython 3.13.0 pydantic would then
+# look at the frames of coroutines, and the interpreter dies of that (mended in 3.13.1).
+DEFER = sys.version_info[:3] != (3, 13, 0)
 
-    model_config = ConfigDict(defer_build=True)
+
+class Answer(BaseModel):
+    """Base of what goes out."""
+
+    model_config = ConfigDict(defer_build=DEFER)
 
 
 class Query(BaseModel):
     """Base of query parameter models: unknown parameters are refused."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=False, defer_build=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=False, defer_build=DEFER)
 
 
 class PageQuery(Query):
@@ -62,7 +68,7 @@ class PageQuery(Query):
 class Body(BaseModel):
     """Base of request bodies: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid", defer_build=DEFER)
 
 
 def given(change: BaseModel, *, nullable: Set[str], exclude: Set[str] = frozenset()) -> dict[str, Any]:
