@@ -13,12 +13,13 @@ from scaicms.infra.jobs.declare import JobRequest
 from scaicms.infra.jobs.enqueue import Along, enqueue_all
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import DEFER
 
 
 class Event(BaseModel):
     """Base of all facts: a frozen model, named in the past tense. `site_id` None is the whole installation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=DEFER)
 
     type: ClassVar[str]
     version: ClassVar[int] = 1

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from scaicms.kit.schemas import DEFER
+
 if TYPE_CHECKING:  # the handler's context; importing it at run time would be a cycle
     from scaicms.infra.jobs.running import RunningJob
 
@@ -38,7 +40,7 @@ QUEUES = MappingProxyType(
 class JobPayload(BaseModel):
     """Base of all payloads: identities and small values, never secrets, never the data itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=DEFER)
 
 
 PayloadT = TypeVar("PayloadT", bound=JobPayload)
