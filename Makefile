@@ -29,7 +29,7 @@ layers: $(STAMP) ## Who may import whom
 	$(BIN)/lint-imports --no-logo
 
 unit: $(STAMP) ## Tests against embedded PostgreSQL and Valkey, with coverage
-	$(BIN)/python -m pytest -n 2 -m "not chaos and not fuzz and not oidc" --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest -n 2 -m "not chaos and not fuzz and not node" --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lock: $(STAMP) ## Bring the lock file up to pyproject.toml; what is pinned stays pinned (UPGRADE=--upgrade for newer ones)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --all-extras $(UPGRADE) \

@@ -1,7 +1,6 @@
 """What clients are told about `data`: JSON Schema that real items fit, and types that compilers take."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from tests.conftest import ARTICLE
 from tests.features.content_types.test_fields import DOCUMENT, PAGE, create
+from tests.node.programs import FOLDER, MISSING, node
 
 BODY = [
     {"_type": "quote", "words": "one", "source": "secret"},
@@ -144,7 +144,7 @@ async def test_the_typescript_types_are_declared_for_every_field_and_component(p
     assert source.count("{") == source.count("}")
 
 
-@pytest.mark.skipif(shutil.which("tsc") is None, reason="the TypeScript compiler is not installed")
+@pytest.mark.node
 async def test_the_typescript_types_compile(pages, articles, tmp_path):
     help_text = {"key": "odd", "type": "string", "help": "ends */ here\nand goes on"}
     await articles.patch("/content-types/article", {"fields": [*ARTICLE["fields"], help_text]})
@@ -153,7 +153,9 @@ async def test_the_typescript_types_compile(pages, articles, tmp_path):
     article = (await articles.get("/content-types/article/types?language=typescript")).raw.decode()
     (tmp_path / "page.ts").write_text(page + use)
     (tmp_path / "article.ts").write_text(article)
-    command = ["tsc", "--strict", "--noEmit", "--lib", "es2020,dom", "page.ts", "article.ts"]
+    compiler = FOLDER / "node_modules" / "typescript" / "bin" / "tsc"
+    assert compiler.is_file(), MISSING
+    command = [node(), compiler, "--strict", "--noEmit", "--lib", "es2020,dom", "page.ts", "article.ts"]
     done = await asyncio.to_thread(subprocess.run, command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

