@@ -129,6 +129,9 @@ class Recorded:
         self.asked = (sql, arguments)
         return await self.pool.fetch(sql, *arguments)
 
+    async def fetchval(self, sql, *arguments):
+        return await self.pool.fetchval(sql, *arguments)
+
     @asynccontextmanager
     async def acquire(self):
         yield self
