@@ -240,7 +240,7 @@ async def role_with(admin: Api, *grants: dict[str, Any] | str) -> str:
 async def leaves_no_work(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     """What a test has not drained is not for the next one that drains."""
     yield
-    if "client" in request.fixturenames:
+    if {"client", "database"} <= set(request.fixturenames):
         await db.execute("DELETE FROM jobs WHERE state = 'pending'")
 
 
