@@ -80,7 +80,16 @@ class Remaker:
         if "fallback_fields" in document:
             taken = {self._names.get(key, key): locale for key, locale in document["fallback_fields"].items()}
             document["fallback_fields"] = {key: locale for key, locale in taken.items() if key in data}
+        if "unpublished" in document:
+            document |= self._still_named(document.pop("unpublished"), data)
         return json.dumps(document)
+
+    def _still_named(self, targets: Sequence[dict[str, str]], data: dict[str, Any]) -> dict[str, Any]:
+        """What a document says of its unpublished targets, by the fields that lead to them now; nothing for none."""
+        leads = {(leaf.top, str(target)) for leaf in self._new.leaves(data) for target in leaf.targets}
+        named = [{**target, "field": self._names.get(target["field"], target["field"])} for target in targets]
+        kept = [target for target in named if (target["field"], target["id"]) in leads]
+        return {"unpublished": kept} if kept else {}
 
     def _references(self, data: dict[str, Any]) -> str:
         return json.dumps_text([[leaf.top, target] for leaf in self._new.leaves(data) for target in leaf.targets])

@@ -9,9 +9,10 @@ import pytest
 
 from scaicms.infra import db
 from tests.features.content.stories import story_site, told, translated
-from tests.features.content_types.things import BODY, COUNT, NOTE, TITLE, apply, roll_back
+from tests.features.content_types.things import BODY, COUNT, FIELDS, NOTE, TITLE, apply, replaced, roll_back
 
 ARTICLES = "/content?type=article"
+LINK = FIELDS[-1]
 
 
 def written(moment):
@@ -256,6 +257,26 @@ async def test_the_past_is_found_by_the_names_that_fields_have_now(site, drain):
     assert versions == 2
     await roll_back(site, drain)
     assert (await site.get(f"{path}?as_of={moment}")).json["data"] == {"title": "T", "note": "then"}
+
+
+@pytest.mark.parametrize("changed", [{"key": "friend", "renamed_from": "link"}, None])
+async def test_the_past_names_unpublished_targets_by_the_fields_of_now(site, drain, changed):
+    assert (await site.post("/content-types", {"key": "thing", "name": "Thing", "fields": FIELDS})).status == 201
+    target = (await site.post("/content", {"type": "thing", "data": {"title": "T"}})).json["id"]
+    data = {"title": "T", "note": "then", "link": target}
+    made = await site.post("/content", {"type": "thing", "data": data, "publish": True})
+    path = f"/content/{made.json['id']}"
+    moment = await now()
+    await site.post(f"/content/{target}/publish")
+    await drain()
+    await apply(site, replaced("link", *([{**LINK, **changed}] if changed else ())), drain)
+    was = (await site.get(f"{path}?as_of={moment}")).json
+    assert was.get("unpublished") == ([{"field": "friend", "id": target}] if changed else None)
+    assert was["data"]["note"] == "then"
+    if changed:
+        await roll_back(site, drain)
+        was = (await site.get(f"{path}?as_of={moment}")).json
+        assert was["unpublished"] == [{"field": "link", "id": target}]
 
 
 async def test_a_removed_item_has_no_past(articles):
