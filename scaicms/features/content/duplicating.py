@@ -12,6 +12,7 @@ from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translations import TranslationService
 from scaicms.features.content_types.service import CompiledType, FieldDefinition
+from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit.ids import new_id
@@ -38,6 +39,7 @@ class DuplicateService(Service):
         super().__init__(services)
         self._content = services.get(ContentService)
         self._translations = services.get(TranslationService)
+        self._terms = services.get(TermLinks)
 
     async def duplicate(
         self, principal: Principal, site: Site, item_id: UUID, new: DuplicateItem, locale: str | None
@@ -47,6 +49,7 @@ class DuplicateService(Service):
         Components get ids of their own. Values of unique fields are left out or, where there must be one, get a suffix.
         """
         async with db.transaction():
+            await self._terms.hold(site)
             original = await self._content.draft(principal, site, item_id, locale)
             content_type = original.content_type
             writable = access.require_type(principal, permissions.CREATE, site.id, content_type.key, original.locale)

@@ -114,12 +114,14 @@ class RevisionService(Service):
         Raises:
             InvalidError: there are no such fields, or what they had does not fit the type as it is now.
         """
+        with_terms = wanted.fields is None if wanted.taxonomies is None else wanted.taxonomies
         async with db.transaction():
+            if with_terms:
+                await self._terms.hold(site)
             # The type first: a change of it would rewrite the revision between reading and saving it.
             await repository.hold_type_of(site.id, item_id)
             revision = await self.get(principal, site, item_id, locale, number)
             item = await self._content.draft(principal, site, item_id, revision.locale)
-            with_terms = wanted.fields is None if wanted.taxonomies is None else wanted.taxonomies
             await revision_repository.announce(f"restored:{number}:{revision.locale}")
             written = await self._content.save(
                 principal,

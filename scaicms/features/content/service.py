@@ -84,6 +84,8 @@ class ContentService(Service):
         writable = access.require_type(principal, permissions.CREATE, site.id, new.type, locale)
         known = await self._types.compiled(site.id, new.type)
         async with db.joined():
+            if new.taxonomies:
+                await self._terms.hold(site)
             content_type = await self._types.hold(known)
             data = content_type.validate(new.data)
             access.require_fields(writable, [*new.data, "taxonomies"] if new.taxonomies else new.data)
@@ -141,6 +143,8 @@ class ContentService(Service):
         """
         principal.require(permissions.UPDATE.code, site.id)
         async with db.joined():
+            if taxonomies is not None:
+                await self._terms.hold(site)
             old = await self._lock(principal, permissions.UPDATE, site, item_id, locale, None)
             change = Change(data, slug, taxonomies, replace=not merge)
             item, change = await saving.next_version(principal, old, change, expected_version, merge=reconcile)
@@ -162,7 +166,7 @@ class ContentService(Service):
         expected_version: int | None = None,
         dry_run: bool = False,
     ) -> Written:
-        """Render the draft into the document that delivery returns."""
+        """Render the draft into the document that delivery returns. Who calls holds the site's terms first."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.joined():
             item = await self._lock(principal, permissions.PUBLISH, site, item_id, locale, expected_version)
@@ -303,7 +307,6 @@ class ContentService(Service):
         unpublished = await drafts.check_relations(item)
         has_terms = bool(item.terms) or item.has_terms
         if has_terms:
-            await self._terms.hold(site)
             item = await self._as_called(site, item)
         published_at = item.published_at or utcnow()
         made = await fallbacks.rendered(site, item, published_at)

@@ -63,6 +63,8 @@ class TermContentService(Service):
         outcome = ContentChanged(changed=0, unchanged=0, published=0, job_ids=[])
         places = {item_id: place for place, item_id in reversed(list(enumerate(item_ids)))}
         async with db.transaction():
+            await self._terms.hold(site)
+            await repository.hold_items(site.id, sorted(places))
             for item_id in sorted(places):
                 try:
                     item = await self._content.hold(principal, permissions.UPDATE, site, item_id)

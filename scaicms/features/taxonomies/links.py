@@ -36,12 +36,12 @@ class TermLinks(Service):
             raise TermNotFoundError
 
     async def resolve(self, site: Site, given: Given) -> Resolved:
-        """The terms that a write names by slugs or ids. None of them is renamed, merged or deleted until it ends.
+        """The terms that a write names by slugs or ids. Who calls holds the site's terms (`hold`), so that none of them
+        is renamed, merged or deleted until it ends.
 
         Raises:
             InvalidError: the site has no such taxonomy or term; pointers begin with `/taxonomies`.
         """
-        await repository.hold_names(site.id, to_change=False)
         wanted = {key: [_name(term) for term in terms or ()] for key, terms in given.items()}
         taxonomies, known = await link_repository.known(site.id, list(given), [n for ns in wanted.values() for n in ns])
         errors = [
@@ -97,7 +97,9 @@ class TermLinks(Service):
         return [ItemTerm(row.taxonomy, row.id, row.slug, name_in(row.names, chain)) for row in found]
 
     async def hold(self, site: Site) -> None:
-        """What is read of terms from here on stays as it is until the transaction ends."""
+        """What is read of terms from here on stays as it is until the transaction ends. To be called before any lock on
+        a type or an item: who holds one of these and waits here waits for whoever is about to rename a term, who waits
+        for those who hold terms, who may wait for the item."""
         await repository.hold_names(site.id, to_change=False)
 
     async def publish(self, item_id: UUID, locale: str) -> None:

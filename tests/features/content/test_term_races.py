@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -130,4 +131,73 @@ async def test_a_field_and_a_term_renamed_at_the_same_moment_are_both_renamed_ev
     items = (await site.get("/content?type=article&page_size=200")).json["items"]
     assert {"heading" in item["data"] for item in items} == {True}
     assert await shown(site) == [[("rust", "Ferris")]] * 60
+    assert not await out_of_step(services, site)
+
+
+def writes(site, item):
+    """What holds terms and items, by name."""
+    path, given = f"/content/{item}", {"taxonomies": {"topics": ["news"]}}
+    return {
+        "create": lambda: article(site, 1, "rust"),
+        "save": lambda: site.patch(path, given),
+        "replace": lambda: site.put(path, {"data": {"title": "Other"}, **given}),
+        "publish": lambda: site.post(f"{path}/publish"),
+        "bulk": lambda: site.post("/content/bulk", {"operations": [{"op": "update", "id": item, "data": {}, **given}]}),
+        "restore": lambda: site.post(f"{path}/revisions/1/restore"),
+        "duplicate": lambda: site.post(f"{path}/duplicate"),
+        "give": lambda: site.post(f"{TERMS}/{site.ids['news']}/content", {"content_ids": [item]}),
+    }
+
+
+async def when_somebody_waits(connection):
+    for _ in range(400):
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("name", writes(None, None))
+async def test_whoever_waits_for_an_item_keeps_renames_of_terms_waiting_and_not_the_other_way_round(
+    site, database, name
+):
+    item = (await article(site, 0, "rust")).json["id"]
+    site_id = (await site.get(f"/sites/{site.site}")).json["id"]
+    kind = (await site.get("/content-types/article")).json["id"]
+    changing, asking = [await asyncpg.connect(database.database_url) for _ in range(2)]
+    try:
+        async with changing.transaction():
+            await changing.execute("SELECT pg_advisory_xact_lock(content_type_lock($1::text::uuid))", kind)
+            write = asyncio.create_task(writes(site, item)[name]())
+            await when_somebody_waits(asking)
+            terms = f"terms\x1f{site_id}"
+            assert not await asking.fetchval("SELECT pg_try_advisory_lock(hashtextextended($1, 0))", terms)
+        assert (await write).status in (200, 201)
+    finally:
+        await changing.close()
+        await asking.close()
+
+
+async def test_bulks_saves_and_renames_of_the_same_items_and_terms_all_get_through(site, services, drain):
+    items = [(await article(site, number, "rust")).json["id"] for number in range(4)]
+
+    def bulk(number):
+        about = {"data": {"count": number}, "taxonomies": {"topics": ["rust", "other"]}}
+        operations = [{"op": "update", "id": item, **about} for item in items]
+        return site.post("/content/bulk", {"operations": operations, "atomic": True})
+
+    answers = await asyncio.gather(
+        *(
+            call
+            for number, item in enumerate(items * 2)
+            for call in (
+                bulk(number),
+                site.patch(f"/content/{item}", {"taxonomies": {"topics": ["news", "rust"]}}),
+                site.patch(f"{TERMS}/{site.ids['rust']}", {"name": f"Name {number}"}),
+                site.post(f"/content/{item}/publish"),
+            )
+        )
+    )
+    assert {answer.status for answer in answers} == {200}, [answer.raw for answer in answers]
+    await drain()
     assert not await out_of_step(services, site)
