@@ -363,7 +363,7 @@ async def hold_documents(documents: Sequence[Showing], *, wait: bool) -> list[Re
     """Documents, held until the transaction ends; without `wait` those that others hold are left out."""
     sql = f"""SELECT d.item_id, d.locale, d.type_id, d.slug, d.version, d.body FROM documents d
               JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)
-              ORDER BY d.item_id, d.locale FOR UPDATE OF d {"" if wait else "SKIP LOCKED"}"""
+              ORDER BY d.item_id, d.locale FOR NO KEY UPDATE OF d {"" if wait else "SKIP LOCKED"}"""
     return await db.fetch(sql, [d.item_id for d in documents], [d.locale for d in documents])
 
 

@@ -89,9 +89,10 @@ async def stamps_of(item_id: UUID) -> dict[str, dict[str, int]]:
 
 
 async def documents(item_id: UUID, *, hold: bool = False) -> list[Record]:
-    """What is delivered of an item, in each locale; with `hold` nobody renders it anew until the transaction ends."""
+    """What is delivered of an item, in each locale; with `hold` nobody renders it anew until the transaction ends. Who
+    only keeps it published, as what points to it does, may: items may point to each other."""
     sql = f"""SELECT locale, slug, version, data, body FROM documents WHERE item_id = $1
-              ORDER BY locale {"FOR UPDATE" if hold else ""}"""
+              ORDER BY locale {"FOR NO KEY UPDATE" if hold else ""}"""
     return await db.fetch(sql, item_id)
 
 

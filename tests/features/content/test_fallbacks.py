@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from scaicms.infra import db
 from tests.features.content.stories import published, story_site, told, translated
 from tests.features.content.test_narrowing import RANDOM, on, same_as_missing
 
@@ -347,3 +348,17 @@ async def test_hops_along_a_chain_tell_nothing_of_fields_out_of_reach_in_any_of_
     hidden = "/content?type=story&locale=de&filter[data.friend.data.body]=x"
     assert (await reader.get(f"{hidden}&fallback=none")).status == 200
     assert (await reader.get(f"{hidden}&fallback=default")).status == 403
+
+
+async def test_items_that_point_to_each_other_are_refreshed_at_once(stories, drain):
+    first = await told(stories, publish=True)
+    others = [await told(stories, publish=True, friend=first["id"]) for _ in range(3)]
+    ring = [first, *others]
+    for item, friend in zip(ring, [*others, first], strict=True):
+        await translated(stories, item, "en", publish=True, friend=friend["id"])
+    await drain()
+    for item in ring:
+        await translated(stories, item, "fr", publish=True)
+    await drain()
+    for item in ring:
+        assert (await read(stories, item, "locale=en"))["locales"] == ["en", "fr"]
