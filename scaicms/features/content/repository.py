@@ -117,8 +117,8 @@ async def hold_items(site_id: UUID, item_ids: Sequence[UUID], type_keys: Sequenc
 
 async def insert_item(item: Item) -> None:
     await db.execute(
-        """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, created_at, created_by)
-                         VALUES ($1, $2, $3, $4, $5, $6))
+        """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, stage, created_at, created_by)
+                         VALUES ($1, $2, $3, $4, $11, $5, $6))
            INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
            VALUES ($7, $1, $8, $9::jsonb, $10, $5, $6)""",
         item.id,
@@ -131,6 +131,7 @@ async def insert_item(item: Item) -> None:
         item.locale,
         json.dumps_text(item.data),
         item.version,
+        item.stage.key if item.stage is not None else None,
     )
 
 

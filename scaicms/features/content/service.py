@@ -111,8 +111,6 @@ class ContentService(Service):
             await drafts.check_relations(item, sees=access.seer(principal, site.id))
             await drafts.check_unique(item)
             await repository.insert_item(item)
-            if item.stage is not None:
-                await repository.put_stage(site.id, item.id, item.stage.key)
             if new.taxonomies:
                 item = await self._with_terms(site, item, new.taxonomies)
             await sharing.keep_references(item)

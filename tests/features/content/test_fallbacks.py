@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from scaicms.infra import db
 from tests.features.content.stories import published, story_site, told, translated
 from tests.features.content.test_narrowing import RANDOM, on, same_as_missing
 
