@@ -174,7 +174,7 @@ async def measure(settings: Settings, seconds: float, tries: int) -> None:
     await migrate(settings.database_url, registry.model_modules())
     site_id, type_id, ids = await fill(settings, 1000)
     await make_users(settings)
-    server = start("scaicms", settings, site_id, type_id, PORT)
+    server = start("warm", settings, site_id, type_id, PORT)
     try:
         urls = [f"http://127.0.0.1:{PORT}/api/v1/content/{i}" for i in ids]
         await read_steadily(urls, 1)
