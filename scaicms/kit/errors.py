@@ -40,6 +40,12 @@ class AppError(Exception):
         self.extra = dict(extra or {})
         super().__init__(self.message)
 
+    @property
+    def in_words(self) -> str:
+        """All of it in one line, for reports that are read later."""
+        details = "; ".join(f"{wrong.pointer}: {wrong.message}" for wrong in self.errors)
+        return f"{self.message} {details}".strip()
+
 
 class BadRequestError(AppError):
     status, code, message = 400, "bad_request", "The request could not be read."

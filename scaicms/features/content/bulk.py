@@ -84,7 +84,7 @@ class BulkService(Service):
     ) -> Outcome:
         try:
             written = await self._apply(principal, site, operation)
-        except Exception as error:
+        except Exception as error:  # also what the driver raises for a race lost: `explain` says it as for one request
             raise _placed(explain(error), number) from error
         status = {"create": 201, "delete": 204}.get(operation.op, 200)
         publishes = operation.publish if isinstance(operation, CreateOperation) else operation.op == "publish"

@@ -90,6 +90,11 @@ async def claim_slug(content_type: CompiledType, wanted: str, *, item_id: UUID |
     return wanted
 
 
+async def new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:
+    """The slug of a new item: the wanted one, else one made of its data; nobody else takes it."""
+    return await make_slug(content_type, data) if wanted is None else await claim_slug(content_type, wanted)
+
+
 async def make_slug(content_type: CompiledType, data: dict[str, Any]) -> str:
     """A slug from the title, numbered until it is free."""
     return await free_slug(content_type, suggest_slug(content_type, data))

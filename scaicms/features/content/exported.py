@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 
 from scaicms.features.content.schemas import Slug
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, TaxonomyKey, TermSlug, Text
@@ -67,3 +67,7 @@ class ItemLine(Body):
         if any(entry.published is not None and entry.published.version > entry.version for entry in self.entries):
             raise ValueError("no version is published before there is one")
         return self
+
+
+ExportLine = TaxonomyLine | TermLine | ItemLine
+EXPORT_LINE: TypeAdapter[ExportLine] = TypeAdapter(Annotated[ExportLine, Field(discriminator="kind")])

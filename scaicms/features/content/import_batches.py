@@ -169,9 +169,7 @@ class _Importer:
             outcome = await self._store_apart(row, report)
         except AppError as error:
             report.failed += 1
-            where = "; ".join(f"{e.pointer}: {e.message}" for e in error.errors)
-            message = f"{error.message} {where}".strip()
-            report.problem("error", row.source, row.line, error.code, message)
+            report.problem("error", row.source, row.line, error.code, error.in_words)
             return
         setattr(report, outcome, getattr(report, outcome) + 1)
 

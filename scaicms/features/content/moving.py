@@ -63,17 +63,8 @@ class MovingService(Service):
 
     async def _put(self, principal: Principal, site: Site, item: Item, stage: Stage, comment: str | None) -> list[UUID]:
         await repository.put_stage(site.id, item.id, stage.key)
-        fact = ContentMoved(
-            site_id=site.id,
-            aggregate_id=item.id,
-            content_type=item.content_type.key,
-            slug=item.slug,
-            locale=item.locale,
-            item_version=item.version,
-            from_stage=item.stage.key if item.stage is not None else None,
-            to_stage=stage.key,
-            comment=comment,
-        )
+        before = item.stage.key if item.stage is not None else None
+        fact = item.fact(ContentMoved, from_stage=before, to_stage=stage.key, comment=comment)
         return await record(fact, actor=principal)
 
     async def _require(self, principal: Principal, site: Site, item: Item, stage: Stage) -> None:

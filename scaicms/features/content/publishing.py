@@ -6,6 +6,7 @@ from uuid import UUID
 
 from scaicms.features.content import link_repository, permissions, repository
 from scaicms.features.content.errors import TooManyTargetsError
+from scaicms.features.content.publishing_schemas import Action
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
@@ -93,14 +94,31 @@ class PublishingService(Service):
         return jobs
 
     async def unpublish(
-        self, principal: Principal, site: Site, item_id: UUID, *, locales: Sequence[str] | None = None
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        *,
+        locales: Sequence[str] | None = None,
+        expected_version: int | None = None,
     ) -> Written:
         """Take an item out of delivery in these locales, or in all.
 
         Raises:
+            PreconditionFailedError: `expected_version` is given and is not that of the first locale's draft.
             NotPublishedError: it is published in none of them.
         """
-        return await self._content.unpublish(principal, site, item_id, locales=known_locales(site, locales))
+        return await self._content.unpublish(
+            principal, site, item_id, locales=known_locales(site, locales), expected_version=expected_version
+        )
+
+    async def act(
+        self, action: Action, principal: Principal, site: Site, item_id: UUID, locales: Sequence[str] | None
+    ) -> Written:
+        """One of the two, for who has it in a row."""
+        if action == "publish":
+            return await self.publish(principal, site, item_id, locales=locales)
+        return await self.unpublish(principal, site, item_id, locales=locales)
 
     async def _locales_of(self, principal: Principal, site: Site, item_id: UUID) -> list[str]:
         """The locales of an item, the site's default first; it is held from here on."""

@@ -43,8 +43,8 @@ class Item:
     def other_locales(self) -> list[str]:
         return [locale for locale in self.locales if locale != self.locale]
 
-    def fact(self, kind: type[ContentEvent]) -> ContentEvent:
-        """What has happened to the item in its locale."""
+    def fact(self, kind: type[ContentEvent], **more: object) -> ContentEvent:
+        """What has happened to the item in its locale, with what the event tells beside."""
         return kind(
             site_id=self.site_id,
             aggregate_id=self.id,
@@ -52,6 +52,7 @@ class Item:
             slug=self.slug,
             locale=self.locale,
             item_version=self.version,
+            **more,
         )
 
     @property

@@ -26,7 +26,7 @@ from scaicms.features.content.events import (
 from scaicms.features.content.jobs import DO_RELEASE, ReleasePayload
 from scaicms.features.content.publishing import PublishingService
 from scaicms.features.content.publishing_schemas import CreateRelease, ReleaseItem, UpdateRelease
-from scaicms.features.content.scheduling import observe_late, require_to_come, said, show_ends
+from scaicms.features.content.scheduling import observe_late, require_to_come, show_ends
 from scaicms.features.content.service import ContentService
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
@@ -275,9 +275,8 @@ class ReleaseService(Service):
         """The jobs that doing all of it gave to workers, or what stood in the way: then nothing was done."""
 
         async def act(item: ReleaseItem) -> list[UUID]:
-            does = self._publishing.publish if item.action == "publish" else self._publishing.unpublish
             locales = [item.locale] if item.locale is not None else None
-            return list((await does(principal, site, item.id, locales=locales)).job_ids)
+            return list((await self._publishing.act(item.action, principal, site, item.id, locales)).job_ids)
 
         try:
             async with db.transaction():
@@ -302,7 +301,7 @@ async def _try_each(
             if error.status >= 500:
                 raise
             code = "unknown_item" if isinstance(error, ItemNotFoundError) else error.code
-            problems.append((place, FieldError(f"/items/{place}", code, f"{item.id}: {said(error)}")))
+            problems.append((place, FieldError(f"/items/{place}", code, f"{item.id}: {error.in_words}")))
     return done, [problem for _, problem in sorted(problems, key=lambda numbered: numbered[0])]
 
 

@@ -45,11 +45,12 @@ async def insert_entry(item: Item) -> None:
 
 
 async def dangling(site_id: UUID) -> int:
-    """How many links of drafts lead to items that the site has not."""
+    """How many links of drafts lead to items that this site has not, be they there in another."""
     return int(
         await db.fetchval(
             """SELECT count(*) FROM content_references r
-               WHERE r.site_id = $1 AND NOT EXISTS (SELECT 1 FROM items i WHERE i.id = r.target_id)""",
+               WHERE r.site_id = $1 AND NOT EXISTS (
+                 SELECT 1 FROM items i WHERE i.id = r.target_id AND i.site_id = r.site_id)""",
             site_id,
         )
     )

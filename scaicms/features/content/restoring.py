@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from scaicms.features.content import (
     drafts,
@@ -20,7 +20,7 @@ from scaicms.features.content import (
 )
 from scaicms.features.content.errors import IdTakenError
 from scaicms.features.content.events import ContentCreated, ContentPublished
-from scaicms.features.content.exported import Entry, ItemLine, TaxonomyLine, TermLine
+from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, ItemLine, TaxonomyLine, TermLine
 from scaicms.features.content.import_batches import Report
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.locales import known_locale
@@ -39,7 +39,6 @@ from scaicms.kit.sites import Site
 
 BATCH = 25
 MAX_LINE_BYTES = 10 * 1024 * 1024
-KINDS: dict[str, type[BaseModel]] = {"taxonomy": TaxonomyLine, "term": TermLine, "item": ItemLine}
 
 Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -96,21 +95,25 @@ class RestoreBatches(Service):
                 outcome = await self._put_back(principal, site, _parsed(line.raw))
         except AppError as error:
             report.failed += 1
-            where = "; ".join(f"{e.pointer}: {e.message}" for e in error.errors)
-            report.problem("error", filename, line.number, error.code, f"{error.message} {where}".strip())
+            report.problem("error", filename, line.number, error.code, error.in_words)
             return
         setattr(report, outcome, getattr(report, outcome) + 1)
 
-    async def _put_back(self, principal: Principal, site: Site, line: BaseModel) -> str:
-        if isinstance(line, TaxonomyLine):
-            if line.key in await self._links.keys(site):
-                return "unchanged"
-            new = CreateTaxonomy.model_validate(line.model_dump(exclude={"kind"}))
-            await self._taxonomies.create(principal, site, new)
-            return "created"
-        if isinstance(line, TermLine):
-            return await self._term(principal, site, line)
-        return await self._item(principal, site, ItemLine.model_validate(line))
+    async def _put_back(self, principal: Principal, site: Site, line: ExportLine) -> str:
+        match line:
+            case TaxonomyLine():
+                return await self._taxonomy(principal, site, line)
+            case TermLine():
+                return await self._term(principal, site, line)
+            case ItemLine():
+                return await self._item(principal, site, line)
+
+    async def _taxonomy(self, principal: Principal, site: Site, line: TaxonomyLine) -> str:
+        if line.key in await self._links.keys(site):
+            return "unchanged"
+        new = CreateTaxonomy.model_validate(line.model_dump(exclude={"kind"}))
+        await self._taxonomies.create(principal, site, new)
+        return "created"
 
     async def _term(self, principal: Principal, site: Site, line: TermLine) -> str:
         names = [line.slug, *([line.parent] if line.parent is not None else ())]
@@ -219,18 +222,14 @@ def _checked(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]
     return {key: value for key, value in checked.items() if key in data}
 
 
-def _parsed(raw: bytes) -> BaseModel:
+def _parsed(raw: bytes) -> ExportLine:
     try:
-        value = json.loads_bounded(raw)
-    except ValueError as error:
-        raise InvalidError(f"The line is not JSON: {error}.") from None
-    model = KINDS.get(str(value.get("kind"))) if isinstance(value, dict) else None
-    if model is None:
-        raise InvalidError(f"The line is no object with kind one of {', '.join(KINDS)}.")
-    try:
-        return model.model_validate_json(raw)
+        json.loads_bounded(raw)
+        return EXPORT_LINE.validate_json(raw)
     except ValidationError as error:
         raise InvalidError(errors=field_errors(error)) from None
+    except ValueError as error:
+        raise InvalidError(f"The line is not JSON: {error}.") from None
 
 
 def _lines(path: Path) -> Iterator[_Line]:

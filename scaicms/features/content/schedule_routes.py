@@ -62,14 +62,17 @@ async def publish_item(call: Call) -> web.StreamResponse:
     body_required=False,
     body_example=EXAMPLE,
     response=PublishedItem,
-    errors=(404, 409),
+    errors=(404, 409, 412),
+    conditional=True,
 )
 async def unpublish_item(call: Call) -> web.StreamResponse:
-    asked = await call.body(UnpublishItem)
+    asked, version = await call.body(UnpublishItem), expected_version(call.request)
     about = (call.principal, call.site, call.path_id())
     if asked.at is None:
-        return written_reply(await call.get(PublishingService).unpublish(*about, locales=asked.locales))
-    made = await call.get(ScheduleService).add(*about, Order("unpublish", asked.at, asked.locales))
+        service = call.get(PublishingService)
+        return written_reply(await service.unpublish(*about, locales=asked.locales, expected_version=version))
+    order = Order("unpublish", asked.at, asked.locales)
+    made = await call.get(ScheduleService).add(*about, order, expected_version=version)
     return written_reply(made.written, schedule_id=made.schedule_id)
 
 

@@ -95,7 +95,8 @@ class ScheduleService(Service):
                 job_id=job_id,
                 actor=principal,
             )
-            await record(ContentScheduled(**_about(item, schedule_id, order.action, order.due_at)), actor=principal)
+            fact = item.fact(ContentScheduled, **_order(schedule_id, order.action, order.due_at))
+            await record(fact, actor=principal)
             await show_ends(item.id)
             return Asked(await self._planned(principal, site, item, order, job_id), schedule_id)
 
@@ -123,7 +124,7 @@ class ScheduleService(Service):
             if row["release_id"] is not None:
                 raise ScheduledByReleaseError
             await schedule_repository.cancel(schedule_id)
-            fact = ContentScheduleCancelled(**_about(item, schedule_id, row["action"], row["due_at"]))
+            fact = item.fact(ContentScheduleCancelled, **_order(schedule_id, row["action"], row["due_at"]))
             await record(fact, actor=principal)
             await show_ends(item.id)
 
@@ -149,15 +150,15 @@ class ScheduleService(Service):
         try:
             principal = await self._authenticator.principal_of(row["actor_kind"], row["actor_id"])
             async with db.transaction():
-                await getattr(self._publishing, row["action"])(principal, site, row["item_id"], locales=row["locales"])
+                await self._publishing.act(row["action"], principal, site, row["item_id"], row["locales"])
         except AppError as error:
             if error.status >= 500:
                 raise
-            why = f"{error.code}: {said(error)}"
+            why = f"{error.code}: {error.in_words}"
             with suppress(ItemNotFoundError):
                 item = await self._content.hold(SYSTEM, permissions.PUBLISH, site, row["item_id"])
-                about = _about(item, row["id"], row["action"], row["due_at"])
-                await record(ContentScheduleFailed(**about, error=why), actor=SYSTEM)
+                about = _order(row["id"], row["action"], row["due_at"])
+                await record(item.fact(ContentScheduleFailed, **about, error=why), actor=SYSTEM)
             return why
         return None
 
@@ -205,12 +206,6 @@ async def show_ends(item_id: UUID) -> None:
             await repository.put_body(item_id, row["locale"], *made)
 
 
-def said(error: AppError) -> str:
-    """An error in words, for who reads of it later."""
-    details = "; ".join(f"{wrong.pointer}: {wrong.message}" for wrong in error.errors)
-    return f"{error.message} {details}".strip()
-
-
 def observe_late(action: str, seconds: float) -> None:
     """Tell Prometheus how late something was, once it is committed."""
 
@@ -220,15 +215,6 @@ def observe_late(action: str, seconds: float) -> None:
     db.after_commit(observe)
 
 
-def _about(item: Item, schedule_id: UUID, action: str, due_at: datetime) -> dict[str, object]:
-    return {
-        "site_id": item.site_id,
-        "aggregate_id": item.id,
-        "content_type": item.content_type.key,
-        "slug": item.slug,
-        "locale": item.locale,
-        "item_version": item.version,
-        "schedule_id": schedule_id,
-        "action": action,
-        "due_at": due_at,
-    }
+def _order(schedule_id: UUID, action: str, due_at: datetime) -> dict[str, object]:
+    """What facts about the schedule tell beside those about the item."""
+    return {"schedule_id": schedule_id, "action": action, "due_at": due_at}

@@ -95,7 +95,7 @@ class ContentService(Service):
                 id=new_id(),
                 site_id=site.id,
                 content_type=content_type,
-                slug=await _new_slug(content_type, new.slug, data),
+                slug=await drafts.new_slug(content_type, new.slug, data),
                 locale=locale,
                 version=1,
                 published_version=None,
@@ -176,14 +176,19 @@ class ContentService(Service):
             return _as_seen(principal, written)
 
     async def unpublish(
-        self, principal: Principal, site: Site, item_id: UUID, *, locales: Sequence[str] | None = None
+        self,
+        principal: Principal,
+        site: Site,
+        item_id: UUID,
+        *,
+        locales: Sequence[str] | None = None,
+        expected_version: int | None = None,
     ) -> Written:
         """Take an item out of delivery, in these locales or in all; its draft stays."""
         principal.require(permissions.PUBLISH.code, site.id)
         async with db.joined():
-            item = await self.hold(
-                principal, permissions.PUBLISH, site, item_id, locale=locales[0] if locales else None
-            )
+            first = locales[0] if locales else None
+            item = await self._lock(principal, permissions.PUBLISH, site, item_id, first, expected_version)
             await _require_whole(principal, permissions.PUBLISH, item, locales)
             removed = await repository.remove_documents(site.id, item.id, locales)
             if not removed:
@@ -376,12 +381,6 @@ class ContentService(Service):
 
     async def _type_of(self, site: Site, type_id: UUID) -> CompiledType:
         return await self._types.compiled(site.id, await repository.type_key(site.id, type_id))
-
-
-async def _new_slug(content_type: CompiledType, wanted: str | None, data: dict[str, Any]) -> str:
-    if wanted is not None:
-        return await drafts.claim_slug(content_type, wanted)
-    return await drafts.make_slug(content_type, data)
 
 
 async def _require_whole(

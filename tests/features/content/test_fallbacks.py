@@ -8,11 +8,6 @@ from tests.features.content.stories import published, story_site, told, translat
 from tests.features.content.test_narrowing import RANDOM, on, same_as_missing
 
 
-@pytest.fixture
-async def stories(admin, site):
-    return await story_site(admin, site)
-
-
 async def read(api, item, query, status=200):
     answer = await api.get(f"/content/{item['id']}?status=published&{query}")
     assert answer.status == status, answer.raw

@@ -70,6 +70,16 @@ async def test_unpublish_takes_it_out_of_delivery_and_keeps_the_draft(articles):
     assert (await articles.post(f"/content/{item['id']}/unpublish")).code == "not_published"
 
 
+async def test_unpublish_takes_out_only_the_version_that_was_seen(articles):
+    item = (await articles.post("/content", {"type": "article", "data": {"title": "Seen"}, "publish": True})).json
+    path = f"/content/{item['id']}"
+    assert (await articles.patch(path, {"data": {"title": "Changed"}})).status == 200
+    stale = await articles.post(f"{path}/unpublish", headers={"If-Match": '"v1"'})
+    assert (stale.status, stale.code) == (412, "precondition_failed")
+    assert (await articles.get(f"{path}?status=published")).status == 200
+    assert (await articles.post(f"{path}/unpublish", headers={"If-Match": '"v2"'})).status == 200
+
+
 @pytest.mark.parametrize("query", ["", "?permanent=true"])
 async def test_a_deleted_item_is_gone_and_frees_its_slug(articles, query):
     item = await create(articles, publish=True)

@@ -136,6 +136,8 @@ async def test_what_does_not_fit_is_reported_and_the_rest_goes_in(new_site, drai
     assert [line for line, _ in errors] == list(range(1, 11))
     assert errors[3] == (4, "id_taken")
     assert (report["created"], report["failed"], report["done"]) == (1, 10, 11)
+    # The last one leads to an item of another site: as good as nowhere.
+    assert [problem["code"] for problem in report["problems"] if problem["level"] == "warning"] == ["dangling"]
 
 
 async def test_only_who_may_write_everything_takes_an_export_in(new_site, granted):
