@@ -36,8 +36,7 @@ class Clause:
 
     @property
     def about_terms(self) -> bool:
-        """Whether it asks for terms of a taxonomy: `terms.topics`, `data.author.terms.topics`."""
-        return self.path.split(".")[-2:-1] == ["terms"]
+        return _about_terms(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,17 @@ def _place(root: _Node, name: str, words: list[str]) -> tuple[_Node, list[str]]:
 
 
 def _split(path: str, operator: str, value: str) -> tuple[str, ...]:
-    takes = TERM_LISTS if path.split(".")[-2:-1] == ["terms"] else LISTS
-    return tuple(value.split(",")) if operator in takes else (value,)
+    return tuple(value.split(",")) if operator in _lists_of(path) else (value,)
+
+
+def _about_terms(path: str) -> bool:
+    """Whether it names terms of a taxonomy: `terms.topics`, `data.author.terms.topics`."""
+    return path.split(".")[-2:-1] == ["terms"]
+
+
+def _lists_of(path: str) -> Sequence[str]:
+    """The operators that take lists of values there."""
+    return TERM_LISTS if _about_terms(path) else LISTS
 
 
 def from_json(value: Mapping[str, Any]) -> Group:
@@ -170,7 +178,7 @@ def _conditions(path: str, asked: Any) -> list[Clause]:
 
 def _texts(path: str, operator: str, value: Any) -> tuple[str, ...]:
     """A JSON value as the texts that a parameter would hold."""
-    takes = TERM_LISTS if path.split(".")[-2:-1] == ["terms"] else LISTS
+    takes = _lists_of(path)
     if isinstance(value, list):
         if operator not in takes or not value:
             raise FilterError(f"{path}: {operator} takes {'a list of values' if operator in takes else 'one value'}.")

@@ -3,10 +3,7 @@
 from uuid import UUID
 
 from scaicms.features.content.exported import ItemLine
-from scaicms.features.content.records import Item
 from scaicms.infra import db
-from scaicms.kit import json
-from scaicms.kit.ids import new_id
 
 
 async def site_of(item_id: UUID) -> UUID | None:
@@ -27,20 +24,6 @@ async def insert_item(site_id: UUID, type_id: UUID, line: ItemLine) -> None:
         line.created_by,
         line.archived_at,
         line.stage,
-    )
-
-
-async def insert_entry(item: Item) -> None:
-    await db.execute(
-        """INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
-           VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)""",
-        new_id(),
-        item.id,
-        item.locale,
-        json.dumps_text(item.data),
-        item.version,
-        item.updated_at,
-        item.updated_by,
     )
 
 

@@ -17,6 +17,7 @@ from scaicms.features.content import (
     restore_repository,
     revision_repository,
     sharing,
+    translation_repository,
 )
 from scaicms.features.content.errors import IdTakenError
 from scaicms.features.content.events import ContentCreated, ContentPublished
@@ -147,7 +148,7 @@ class RestoreBatches(Service):
         await restore_repository.insert_item(site.id, content_type.id, line)
         shown = [_shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
         for version, published in zip(versions, shown, strict=True):
-            await restore_repository.insert_entry(published or version)
+            await translation_repository.insert_entry(published or version)
         facts = [versions[0].fact(ContentCreated)]
         for entry, published in zip(line.entries, shown, strict=True):
             if published is not None and entry.published is not None:

@@ -29,7 +29,7 @@ async def entries(site_id: UUID, item_id: UUID) -> list[Record]:
 
 
 async def insert_entry(item: Item) -> None:
-    """The first version of an item in one more locale."""
+    """An item's draft in one more locale."""
     await db.execute(
         """INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
            VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)""",
