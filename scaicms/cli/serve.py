@@ -12,8 +12,10 @@ from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
 from scaicms.settings import Settings, get_settings
 
-# Request lines beyond our own limit of 8 KiB a query still reach our own answer, in JSON.
-LINE_BYTES = 16 * 1024
+# Queries beyond our own limit of 8 KiB still get our own answer, in JSON: as long as every parameter may be, all of its
+# characters written as four bytes in percent encoding.
+LINE_BYTES = 128 * 1024
+FIELD_BYTES = 16 * 1024
 KEEPALIVE_SECONDS = 75.0
 
 
@@ -54,5 +56,5 @@ def http_options(settings: Settings) -> dict[str, Any]:
         "shutdown_timeout": settings.drain_seconds,
         "keepalive_timeout": KEEPALIVE_SECONDS,
         "max_line_size": LINE_BYTES,
-        "max_field_size": LINE_BYTES,
+        "max_field_size": FIELD_BYTES,
     }
