@@ -80,6 +80,9 @@ async def _previewed(request: web.Request, operation: Operation) -> web.StreamRe
 def _check_query(request: web.Request, operation: Operation) -> None:
     if len(request.rel_url.raw_query_string) > QUERY_LIMIT_BYTES:
         raise BadRequestError(f"The query is longer than {QUERY_LIMIT_BYTES} bytes.", code="query_too_long")
+    if "%00" in request.rel_url.raw_query_string:
+        # Nothing that is stored holds it, and PostgreSQL takes no such text to compare with.
+        raise BadRequestError("No parameter holds the character U+0000.", code="invalid_parameter")
     if operation.query is None and not operation.open_query:
         raise UnknownParameterError("This operation takes no query parameters.")
 

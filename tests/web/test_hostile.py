@@ -135,7 +135,8 @@ async def test_nul_and_surrogates_in_queries_are_refused_not_crashed(articles):
     for query in ("filter[data.title]=%00", "filter[data.title]=%ED%A0%80", "sort=%00", "type=%00"):
         separator = "" if query.startswith("type") else "type=article&"
         assert (await articles.get(f"/content?{separator}{query}")).status in (200, 400, 404, 422)
-    assert (await articles.get("/search?q=%00")).status in (200, 400)
+    for path in ("/search?q=%00", "/users?role=%00", "/users?q=a%00b"):
+        assert (await articles.get(path)).code == "invalid_parameter", path
 
 
 async def test_bodies_are_taken_as_strictly_as_they_are_described(admin, articles):
