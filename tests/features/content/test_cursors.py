@@ -76,7 +76,7 @@ async def test_a_cursor_goes_on_in_its_own_list_alone(five):
 async def test_forged_cursors_are_refused(five):
     cursor = (await five.get(f"{LIST}&cursor=")).json["next_cursor"]
     raw = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    forged = ["x", "=", "%00", "ä", "null", cursor[:-4], cursor + "AAAA", "A" * len(cursor)]
+    forged = ["x", "=", "ä", "null", cursor[:-4], cursor + "AAAA", "A" * len(cursor)]
     for place in (0, 11, 12, len(raw) - 1):
         changed = raw.copy()
         changed[place] ^= 1
