@@ -60,7 +60,7 @@ def addresses(first: int) -> "itertools.chain[str]":
 
 
 async def argon2_alone(seconds: float) -> float:
-    """Checks a second, with as many threads as the server has."""
+    """Checks a second, with as many processes as the server has."""
     stored = await passwords.hash_password(PASSWORD)
     done, deadline = 0, time.perf_counter() + seconds
 
@@ -180,7 +180,7 @@ async def measure(settings: Settings, seconds: float, tries: int) -> None:
         await read_steadily(urls, 1)
         bound = await argon2_alone(seconds / 2)
         rate = await apart(attack, seconds / 2, 100)
-        print(f"argon2 alone {bound:.1f}/s with {passwords.THREADS} thread(s), logins {rate:.1f}/s: {rate / bound:.2f}")
+        print(f"argon2 alone {bound:.1f}/s, {passwords.PROCESSES} at once, logins {rate:.1f}/s: {rate / bound:.2f}")
         await beside_delivery(urls, seconds)
         await known_and_unknown(tries)
     finally:

@@ -1,6 +1,7 @@
 """Every query on sessions."""
 
 from collections.abc import Sequence
+from typing import cast
 from uuid import UUID
 
 from scaicms.features.auth.models import IdentityRow, PasswordResetRow, RefreshTokenRow, SessionRow, TotpRow
@@ -15,10 +16,6 @@ async def active_session(session_id: UUID) -> SessionRow | None:
 
 async def lock_refresh_token(digest: str) -> RefreshTokenRow | None:
     return await RefreshTokenRow.filter(digest=digest).select_for_update().first()
-
-
-async def use_refresh_token(digest: str) -> None:
-    await db.execute("UPDATE refresh_tokens SET used_at = now() WHERE digest = $1", digest)
 
 
 async def sessions_of(user_id: UUID) -> list[SessionRow]:
@@ -56,19 +53,45 @@ async def prune() -> dict[str, int]:
     return {table: await db.execute(sql) for table, sql in _PRUNE.items()}
 
 
-async def touch(session_id: UUID, user_id: UUID, seconds: int) -> None:
-    """The session was used: its newest refresh token is good for so many seconds from now."""
-    await db.execute(
-        "UPDATE sessions SET last_used_at = now(), expires_at = now() + $2 * interval '1 second' WHERE id = $1",
-        session_id,
-        seconds,
-    )
-    await db.execute("UPDATE users SET last_login_at = now() WHERE id = $1", user_id)
+_OPEN = """
+WITH opened AS (
+    INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
+    VALUES ($1, $2, now(), now(), now() + $3 * interval '1 second', $5, $6)),
+given AS (INSERT INTO refresh_tokens (digest, session_id, created_at) VALUES ($4, $1, now()))
+UPDATE users SET last_login_at = now() WHERE id = $2"""
+_RENEW = """
+WITH used AS (UPDATE refresh_tokens SET used_at = now() WHERE digest = $5),
+kept AS (
+    UPDATE sessions SET last_used_at = now(), expires_at = now() + $3 * interval '1 second' WHERE id = $1),
+given AS (INSERT INTO refresh_tokens (digest, session_id, created_at) VALUES ($4, $1, now()))
+UPDATE users SET last_login_at = now() WHERE id = $2"""
+
+
+async def open_session(
+    session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, ip: str, user_agent: str
+) -> None:
+    """A session whose refresh token is good for so many seconds from now."""
+    await db.execute(_OPEN, session_id, user_id, seconds, refresh_digest, ip, user_agent)
+
+
+async def renew_session(session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, used_digest: str) -> None:
+    """The session was used: its next refresh token is good for so many seconds from now, the used one no more."""
+    await db.execute(_RENEW, session_id, user_id, seconds, refresh_digest, used_digest)
 
 
 async def lock_user(user_id: UUID) -> UserRow | None:
     """The user as committed; until this transaction ends nobody changes their password or suspends them."""
     return await UserRow.filter(id=user_id).select_for_update().first()
+
+
+async def hold_unchanged(user: UserRow) -> bool:
+    """Whether the user may still log in with the password that was checked; held until this transaction ends."""
+    held = await db.fetchval(
+        "SELECT true FROM users WHERE id = $1 AND password_hash = $2 AND is_active FOR UPDATE",
+        user.id,
+        user.password_hash,
+    )
+    return held is True
 
 
 async def store_password(user_id: UUID, password_hash: str) -> None:
@@ -117,9 +140,10 @@ async def find_totp(user_id: UUID) -> TotpRow | None:
     return await TotpRow.filter(user_id=user_id).first()
 
 
-async def confirmed_totp(user_id: UUID) -> TotpRow | None:
-    """The second factor, if it is on."""
-    return await TotpRow.filter(user_id=user_id, confirmed_at__isnull=False).first()
+async def confirmed_totp(user_id: UUID) -> bytes | None:
+    """The sealed secret of the second factor, if it is on."""
+    sql = "SELECT sealed_secret FROM totp WHERE user_id = $1 AND confirmed_at IS NOT NULL"
+    return cast(bytes | None, await db.fetchval(sql, user_id))
 
 
 async def begin_totp(user_id: UUID, sealed_secret: bytes) -> None:

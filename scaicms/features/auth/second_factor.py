@@ -44,8 +44,8 @@ class SecondFactor(Service):
             BadOtpError: the code is wrong or was used.
             TooManyCodesError: too many were wrong, from wherever; recovery codes still pass.
         """
-        totp = await repository.confirmed_totp(user_id)
-        if totp is None:
+        sealed_secret = await repository.confirmed_totp(user_id)
+        if sealed_secret is None:
             return
         if not otp:
             raise OtpRequiredError
@@ -55,7 +55,7 @@ class SecondFactor(Service):
             return
         if not await self._limits.may_try_code(user_id):
             raise TooManyCodesError
-        step = self.step_of(user_id, totp.sealed_secret, code)
+        step = self.step_of(user_id, sealed_secret, code)
         if step is None or not await repository.use_step(user_id, step):
             await self._limits.wrong_code(user_id)
             raise BadOtpError

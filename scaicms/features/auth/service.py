@@ -75,15 +75,14 @@ class AuthService(Service):
     async def _open(self, user: UserRow, password: str, otp: str | None, origin: Origin) -> Entered:
         rehashed = await hash_password(password) if needs_rehash(user.password_hash) else None
         async with db.transaction():
-            held = await repository.lock_user(user.id)
             # What was true before the lock may have ended meanwhile: a reset or a suspension ends sessions that
             # are there, and must not be overtaken by one that is about to be.
-            if held is None or not held.is_active or held.password_hash != user.password_hash:
+            if not await repository.hold_unchanged(user):
                 raise BadCredentialsError
             await self._factor.require(user.id, otp)
             if rehashed is not None:
                 await repository.store_rehash(user.id, rehashed)
-            return await sessions.open_session(self.resources.settings, held, origin, method="password")
+            return await sessions.open_session(self.resources.settings, user, origin, method="password")
 
     async def refresh(self, refresh_token: str) -> Entered:
         """A new pair for an unused refresh token; a used one ends the session it belongs to."""
@@ -151,8 +150,7 @@ class AuthService(Service):
         user = await self.check_password(principal, change.current_password, ip=ip)
         password_hash = await hash_password(change.new_password)
         async with db.transaction():
-            held = await repository.lock_user(user.id)
-            if held is None or held.password_hash != user.password_hash:
+            if not await repository.hold_unchanged(user):
                 raise BadCredentialsError
             await repository.store_password(user.id, password_hash)
             await sessions.revoke_others(user.id, principal.session_id)

@@ -2,17 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from scaicms.features.auth import repository, tokens
 from scaicms.features.auth.events import LoggedIn, SessionRevoked
-from scaicms.features.auth.models import RefreshTokenRow, SessionRow
 from scaicms.features.roles.service import AUTHORITY
 from scaicms.features.users.models import UserRow
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
-from scaicms.kit.clock import utcnow
 from scaicms.kit.crypto import digest
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import ANONYMOUS, Principal
@@ -48,27 +45,20 @@ class Entered:
 
 async def open_session(settings: Settings, user: UserRow, origin: Origin, *, method: str) -> Entered:
     """A new session. Needs an open transaction that holds the user's row."""
-    now = utcnow()
-    session = SessionRow(
-        id=new_id(),
-        user_id=user.id,
-        created_at=now,
-        last_used_at=now,
-        expires_at=now + timedelta(seconds=settings.refresh_token_seconds),
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-    )
-    await session.save(force_create=True)
-    await repository.touch(session.id, user.id, settings.refresh_token_seconds)
+    session_id = new_id()
+    entered = _entered(settings, user, session_id)
+    refresh_digest, seconds = digest(entered.refresh_token), settings.refresh_token_seconds
+    await repository.open_session(session_id, user.id, seconds, refresh_digest, origin.ip, origin.user_agent)
     await record(LoggedIn(site_id=None, aggregate_id=user.id, method=method), actor=ANONYMOUS)
-    return await _enter(settings, user, session.id)
+    return entered
 
 
 async def renew(settings: Settings, user: UserRow, session_id: UUID, used_digest: str) -> Entered:
     """The next pair of a session, in place of the refresh token with this digest."""
-    await repository.use_refresh_token(used_digest)
-    await repository.touch(session_id, user.id, settings.refresh_token_seconds)
-    return await _enter(settings, user, session_id)
+    entered = _entered(settings, user, session_id)
+    refresh_digest, seconds = digest(entered.refresh_token), settings.refresh_token_seconds
+    await repository.renew_session(session_id, user.id, seconds, refresh_digest, used_digest)
+    return entered
 
 
 async def revoke(session_id: UUID, user_id: UUID, reason: str, actor: Principal) -> None:
@@ -84,14 +74,12 @@ async def revoke_others(user_id: UUID, keep: UUID | None) -> None:
     await notify(AUTHORITY, str(user_id))
 
 
-async def _enter(settings: Settings, user: UserRow, session_id: UUID) -> Entered:
-    refresh_token = secrets.token_urlsafe(REFRESH_BYTES)
-    row = RefreshTokenRow(digest=digest(refresh_token), session_id=session_id, created_at=utcnow())
-    await row.save(force_create=True)
+def _entered(settings: Settings, user: UserRow, session_id: UUID) -> Entered:
     access_token = tokens.issue(
         settings.secret.get_secret_value(),
         user_id=user.id,
         session_id=session_id,
         seconds=settings.access_token_seconds,
     )
+    refresh_token = secrets.token_urlsafe(REFRESH_BYTES)
     return Entered(access_token, refresh_token, settings.access_token_seconds, settings.refresh_token_seconds, user)
