@@ -2,10 +2,11 @@
 
     .venv/bin/python -m bench.login [--seconds 10] [--tries 200]
 
-Starts its own engines and a server with one process. Logins come from a process of their own; delivery is read at a
-fixed rate, well below what the server can do, in alternating rounds: alone, while as many passwords are checked by a
-process that has nothing to do with the server, and while logins run. The middle one is what the lost core costs on this
-machine; what logins add to that is theirs. Look at the ratios.
+Starts its own engines and two servers of one process each. Logins come from a process of their own; delivery is read
+from the first server at a fixed rate, well below what it can do, in alternating rounds: alone, while logins run at the
+second server, and while they run at the first. The middle one is what logins cost this machine wherever they are handled
+(argon2, database, client and all); what the last adds to that is what reads wait for in one process with logins.
+Look at the ratios.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import aiohttp
@@ -36,8 +36,7 @@ from scaicms.kit import passwords
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import Settings
 
-PORT = 8473
-LOGIN = f"http://127.0.0.1:{PORT}/api/v1/auth/login"
+PORT, OTHER_PORT = 8473, 8474
 PASSWORD = "correct horse battery staple"
 USERS = 20
 READS_PER_SECOND = 100
@@ -75,7 +74,11 @@ async def argon2_alone(seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-async def attack(seconds: float, first: int) -> None:
+def login(port: int) -> str:
+    return f"http://127.0.0.1:{port}/api/v1/auth/login"
+
+
+async def attack(port: int, seconds: float, first: int) -> None:
     """Log in as fast as the server lets us; prints logins a second."""
     done, deadline = 0, time.perf_counter() + seconds
     callers, turn = addresses(first), itertools.count()
@@ -84,7 +87,7 @@ async def attack(seconds: float, first: int) -> None:
         nonlocal done
         while time.perf_counter() < deadline:
             body = {"email": f"u{next(turn) % USERS}@example.com", "password": PASSWORD}
-            async with session.post(LOGIN, json=body, headers={"X-Forwarded-For": next(callers)}) as response:
+            async with session.post(login(port), json=body, headers={"X-Forwarded-For": next(callers)}) as response:
                 assert response.status == 200, await response.text()
                 await response.read()
             done += 1
@@ -95,16 +98,11 @@ async def attack(seconds: float, first: int) -> None:
     print(done / (time.perf_counter() - started))
 
 
-async def burn(seconds: float, _: int) -> None:
-    """The same work without a server; prints checks a second."""
-    print(await argon2_alone(seconds))
-
-
-async def apart(work: Callable[[float, int], Coroutine[None, None, None]], seconds: float, first: int) -> float:
-    """`attack` or `burn` in a process of its own; how many a second."""
-    told = json.dumps([work.__name__, seconds, first])
+async def attack_apart(port: int, seconds: float, first: int) -> float:
+    """`attack` in a process of its own; how many a second."""
+    told = json.dumps([port, seconds, first])
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.login", "--apart", told, stdout=subprocess.PIPE
+        sys.executable, "-m", "bench.login", "--attack", told, stdout=subprocess.PIPE
     )
     return float((await process.communicate())[0])
 
@@ -129,13 +127,13 @@ async def read_steadily(urls: list[str], seconds: float) -> list[float]:
 
 
 async def beside_delivery(urls: list[str], seconds: float) -> None:
-    """Delivery alone, beside checks of passwords elsewhere, and beside logins, in turns."""
-    latencies: dict[str, list[float]] = {"alone": [], "beside argon2 elsewhere": [], "beside logins": []}
+    """Delivery alone, beside logins at the other server, and beside logins at the same one, in turns."""
+    latencies: dict[str, list[float]] = {"alone": [], "beside logins elsewhere": [], "beside logins": []}
     rates = []
     for turn in range(ROUNDS):
         latencies["alone"] += await read_steadily(urls, seconds / ROUNDS)
-        for name, work in (("beside argon2 elsewhere", burn), ("beside logins", attack)):
-            running = asyncio.create_task(apart(work, seconds / ROUNDS + 1, turn))
+        for name, port in (("beside logins elsewhere", OTHER_PORT), ("beside logins", PORT)):
+            running = asyncio.create_task(attack_apart(port, seconds / ROUNDS + 1, turn + port % 100))
             await asyncio.sleep(2)  # until it has started
             latencies[name] += await read_steadily(urls, seconds / ROUNDS - 1)
             rate = await running
@@ -146,7 +144,7 @@ async def beside_delivery(urls: list[str], seconds: float) -> None:
         tails[name] = cuts[98]
         print(f"delivery {name:24} p50 {cuts[49]:6.2f} ms   p99 {cuts[98]:6.2f} ms   ({len(measured)} reads)")
     alone, elsewhere, logins = tails.values()
-    print(f"p99 beside logins: {logins / elsewhere:.2f} x beside argon2 elsewhere, {logins / alone:.2f} x alone")
+    print(f"p99 beside logins: {logins / elsewhere:.2f} x beside logins elsewhere, {logins / alone:.2f} x alone")
     print(f"logins beside delivery: {statistics.median(rates):.1f}/s")
 
 
@@ -156,7 +154,7 @@ async def known_and_unknown(tries: int) -> None:
     async def seconds(session: aiohttp.ClientSession, email: str) -> float:
         body = {"email": email, "password": "certainly not the password"}
         started = time.perf_counter()
-        async with session.post(LOGIN, json=body, headers={"X-Forwarded-For": next(callers)}) as response:
+        async with session.post(login(PORT), json=body, headers={"X-Forwarded-For": next(callers)}) as response:
             assert response.status == 401
             await response.read()
         return time.perf_counter() - started
@@ -174,28 +172,28 @@ async def measure(settings: Settings, seconds: float, tries: int) -> None:
     await migrate(settings.database_url, registry.model_modules())
     site_id, type_id, ids = await fill(settings, 1000)
     await make_users(settings)
-    server = start("warm", settings, site_id, type_id, PORT)
+    servers = [start("warm", settings, site_id, type_id, port) for port in (PORT, OTHER_PORT)]
     try:
         urls = [f"http://127.0.0.1:{PORT}/api/v1/content/{i}" for i in ids]
         await read_steadily(urls, 1)
         bound = await argon2_alone(seconds / 2)
-        rate = await apart(attack, seconds / 2, 100)
+        rate = await attack_apart(PORT, seconds / 2, 100)
         print(f"argon2 alone {bound:.1f}/s, {passwords.PROCESSES} at once, logins {rate:.1f}/s: {rate / bound:.2f}")
         await beside_delivery(urls, seconds)
         await known_and_unknown(tries)
     finally:
-        server.communicate()
+        for server in servers:
+            server.communicate()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of delivery with and without logins, each")
     parser.add_argument("--tries", type=int, default=200)
-    parser.add_argument("--apart", help=argparse.SUPPRESS)
+    parser.add_argument("--attack", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.apart:
-        work, seconds, first = json.loads(given.apart)
-        uvloop.run({"attack": attack, "burn": burn}[work](seconds, first))
+    if given.attack:
+        uvloop.run(attack(*json.loads(given.attack)))
         return
     os.environ["SCAICMS_TRUSTED_PROXIES"] = '["127.0.0.0/8"]'  # the server's: callers are who they say they are
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:

@@ -56,11 +56,15 @@ class LoginLimits(Service):
         """Whether somebody may get another reset mail this hour, from however many addresses it is asked for."""
         return await self._hit(MAILS_PER_ACCOUNT, str(user_id))
 
-    async def delay(self, email: str, ip: str) -> None:
-        """Wait before looking at the password: nothing after two failures in 15 min, then twice as long each time."""
+    async def delay(self, email: str, ip: str) -> int:
+        """Wait before looking at the password: nothing after two failures in 15 min, then twice as long each time.
+
+        Returns how many failures there were.
+        """
         failures = FAILURES.amount - await self._left(FAILURES, _pair(email, ip))
         if failures > 1:
             await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 2)))
+        return failures
 
     async def failed(self, email: str, ip: str) -> None:
         await self._hit(FAILURES, _pair(email, ip))

@@ -49,7 +49,7 @@ class AuthService(Service):
         except ValueError:
             address = ""
         await self._limits.count(address, ip)
-        await self._limits.delay(address, ip)
+        failures = await self._limits.delay(address, ip)
         user = await self._users.by_email(address)
         matches = await verify_password(user.password_hash if user is not None else None, password)
         if user is None or not matches or not user.is_active:
@@ -60,7 +60,8 @@ class AuthService(Service):
         except BadOtpError:
             await self._failed(address, ip, user, "second_factor")
             raise
-        await self._limits.succeeded(address, ip)
+        if failures:
+            await self._limits.succeeded(address, ip)
         return entered
 
     async def _failed(
