@@ -4,9 +4,8 @@
 
 Starts its own engines and two servers of one process each. Logins come from a process of their own; delivery is read
 from the first server at a fixed rate, well below what it can do, in alternating rounds: alone, while logins run at the
-second server, and while they run at the first. The middle one is what logins cost this machine wherever they are handled
-(argon2, database, client and all); what the last adds to that is what reads wait for in one process with logins.
-Look at the ratios.
+second server, and while they run at the first. The middle one is what logins cost this machine wherever they are
+handled; what the last adds to that is what reads wait for in one process with logins. Look at the ratios.
 """
 
 import argparse
