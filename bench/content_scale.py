@@ -50,7 +50,7 @@ FIELDS = [
     {"key": "title", "type": "string", "required": True},
     {"key": "body", "type": "markdown"},
     {"key": "kind", "type": "select", "options": KINDS, "indexed": True},
-    {"key": "price", "type": "number", "indexed": True},
+    {"key": "price", "type": "number", "indexed": True, "indexed_within": ["kind"]},
     {"key": "day", "type": "date", "indexed": True},
     {"key": "author", "type": "relation", "target": "author", "indexed": True},
 ]

@@ -9,7 +9,7 @@ from scaicms.features.content.filters import Used
 from scaicms.features.content.listing import Listing
 from scaicms.features.content.ordering import Key
 from scaicms.features.content.paths import COMPARISONS, MANY, Path
-from scaicms.features.content_types.service import index_definitions
+from scaicms.features.content_types.service import index_paths
 from scaicms.infra import db
 from scaicms.kit import json
 
@@ -82,11 +82,7 @@ async def estimate(reads: db.ReadPool, listing: Listing) -> int:
 
 async def _indexes(reads: db.ReadPool, listing: Listing) -> Indexes:
     content_type = listing.filters.root.content_type
-    names = {
-        name: f"data.{field.key}"
-        for field in content_type.fields.values()
-        for name in index_definitions(content_type.id, [field])
-    }
+    names = index_paths(content_type.id, content_type.fields.values())
     built = {row[0] for row in await reads.fetch(_VALID, list(names))}
     return Indexes({name: path for name, path in names.items() if name in built}, frozenset(names.values()))
 

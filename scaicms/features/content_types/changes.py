@@ -10,7 +10,7 @@ from scaicms.features.content_types.reshaping import moved_keys, source_of
 Op = Literal["add", "remove", "rename", "retype", "tighten", "loosen"]
 
 # Changing these never invalidates stored data.
-_HARMLESS = frozenset({"label", "help", "searchable", "indexed", "default"})
+_HARMLESS = frozenset({"label", "help", "searchable", "indexed", "indexed_within", "default"})
 _ELSEWHERE = frozenset({"key", "type", "renamed_from", "components"})
 _LOOSER_IF_LESS = ("min", "min_length")
 _LOOSER_IF_MORE = ("max", "max_length")

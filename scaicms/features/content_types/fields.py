@@ -1,6 +1,6 @@
 """The fields of a content type: their definition, and which options go with which type."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 import re2
@@ -41,6 +41,7 @@ RELATION_TYPES = frozenset({"relation", "relations"})
 COMPONENT_TYPES = frozenset({"component", "components", "blocks"})
 LIST_TYPES = frozenset({"multiselect", "relations", "components", "blocks"})
 UNIQUE_TYPES = TEXT_TYPES | NUMBER_TYPES | {"date", "datetime", "select", "color"}
+WITHIN_TYPES = frozenset({"select", "relation", "string", "slug", "integer", "date"})
 HTML_SUFFIX = "_html"
 
 MAX_FIELDS = 200
@@ -48,6 +49,8 @@ MAX_COMPONENTS = 50
 MAX_ALL_FIELDS = 1_000
 """Fields of a type together with those of its components."""
 MAX_PATTERN_CHARACTERS = 500
+MAX_WITHIN = 3
+"""Each costs two more index entries a document."""
 MAX_DEPTH = 8
 """How deep components may lie in components."""
 
@@ -65,6 +68,12 @@ class FieldDefinition(BaseModel):
     localized: bool = Field(default=False, description="Each locale has a value of its own.")
     unique: bool = False
     indexed: bool = Field(default=False, description="Filtered or sorted by often.")
+    indexed_within: tuple[FieldKey, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_WITHIN,
+        description="Other indexed fields: lists that ask for one value of such a field are often sorted by this one.",
+    )
     searchable: bool | None = Field(default=None, description="Found by search; by default, texts are.")
     private: bool = Field(default=False, description="Never leaves the editing API.")
     default: Any = None
@@ -106,6 +115,8 @@ class FieldDefinition(BaseModel):
             raise ValueError(f"target belongs to relation and relations, not to {self.type}")
         if self.pattern is not None:
             self._check_pattern(self.pattern)
+        if self.indexed_within is not None and not self.indexed:
+            raise ValueError("indexed_within belongs to fields that are indexed")
         if self.unique and self.type not in UNIQUE_TYPES:
             raise ValueError(f"a {self.type} field cannot be unique")
         return self
@@ -216,6 +227,16 @@ def check_fields(fields: Sequence[FieldDefinition]) -> None:
     unknown = sorted({key for field in all_fields(fields) for key in field.allowed or ()} - set(defined))
     if unknown:
         raise ValueError(f"no field of the type defines the components {', '.join(unknown)}")
+    _check_within({field.key: field for field in fields})
+
+
+def _check_within(fields: Mapping[str, FieldDefinition]) -> None:
+    for field in fields.values():
+        for key in field.indexed_within or ():
+            other = fields.get(key)
+            if other is None or other is field or not other.indexed or other.private or other.type not in WITHIN_TYPES:
+                what = f"another indexed field of type {', '.join(sorted(WITHIN_TYPES))} that is not private"
+                raise ValueError(f"{field.key} can be indexed within {what}: {key} is none")
 
 
 def all_components(fields: Iterable[FieldDefinition]) -> Iterator[ComponentDefinition]:

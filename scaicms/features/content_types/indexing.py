@@ -4,7 +4,8 @@ The expressions here are those that lists filter and sort by; an index answers f
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -65,24 +66,47 @@ def order_sql(field: FieldDefinition, type_id: UUID, row: str = "") -> str | Non
 def index_definitions(type_id: UUID, fields: Iterable[FieldDefinition]) -> dict[str, str]:
     """Name to definition of the indexes that a type's fields call for, and of the planner's figures about them. Names
     change with what they index."""
-    found: dict[str, str] = {}
+    return {one.name: one.definition for one in _wanted(type_id, fields)}
+
+
+def index_paths(type_id: UUID, fields: Iterable[FieldDefinition]) -> dict[str, str]:
+    """The same names to the paths that they index: `data.price`, or `data.kind,data.price` within values of a kind."""
+    return {one.name: one.path for one in _wanted(type_id, fields)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    name: str
+    definition: str
+    path: str
+
+
+def _wanted(type_id: UUID, fields: Iterable[FieldDefinition]) -> Iterator[_Wanted]:
+    known = {field.key: field for field in fields}
     for table in stored.tables():
         if table.indexed is None:
             continue
         where = table.indexed.format(type_id=type_id)
-        for field in fields:
+        for field in known.values():
             expression = order_sql(field, type_id) if field.indexed and not field.private else None
             if expression is None:
                 continue
-            digest = hashlib.blake2b(f"{table.table} {expression}".encode(), digest_size=5).hexdigest()
+            path, name = f"data.{field.key}", _name(type_id, table.table, expression)
             # Of a partial index the planner believes no figures; without these, a third of the type matches anything.
-            found[f"{_prefix(type_id)}{digest}{_FIGURES}"] = f"ON ({expression}) FROM {table.table}"
-            # Missing values are last in both directions, so one index cannot serve both.
-            for way in ("ASC", "DESC"):
-                name = f"{_prefix(type_id)}{digest}_{way.lower()}"
-                columns = f"locale, ({expression}) {way} NULLS LAST, item_id {way}"
-                found[name] = f"ON {table.table} ({columns}) WHERE {where}"
-    return found
+            yield _Wanted(f"{name}{_FIGURES}", f"ON ({expression}) FROM {table.table}", path)
+            for key in (None, *(field.indexed_within or ())):
+                before = order_sql(known[key], type_id) if key is not None else None
+                if before is not None:
+                    path, name = f"data.{key},data.{field.key}", _name(type_id, table.table, f"{before} {expression}")
+                # Missing values are last in both directions, so one index cannot serve both.
+                for way in ("ASC", "DESC"):
+                    first = "locale" if before is None else f"locale, ({before})"
+                    columns = f"{first}, ({expression}) {way} NULLS LAST, item_id {way}"
+                    yield _Wanted(f"{name}_{way.lower()}", f"ON {table.table} ({columns}) WHERE {where}", path)
+
+
+def _name(type_id: UUID, table: str, expressions: str) -> str:
+    return _prefix(type_id) + hashlib.blake2b(f"{table} {expressions}".encode(), digest_size=5).hexdigest()
 
 
 def _created(name: str, definition: str) -> str:

@@ -25,7 +25,7 @@ from scaicms.features.content_types.fields import FieldDefinition
 from scaicms.features.content_types.indexing import (
     MAX_KEY_CHARACTERS,
     ask_for_indexes,
-    index_definitions,
+    index_paths,
     number_sql,
     order_sql,
     time_sql,
@@ -61,7 +61,7 @@ __all__ = [
     "Workflow",
     "declare_parts",
     "declare_rows",
-    "index_definitions",
+    "index_paths",
     "number_sql",
     "order_sql",
     "time_sql",
