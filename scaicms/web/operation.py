@@ -52,6 +52,7 @@ class Operation:
     """Prefixes of parameters that the handler parses itself (`filter[`)."""
     response: type[BaseModel] | None = None
     response_example: Any = None
+    """Of an answer that has no model; what has one needs none."""
     status: int = 200
     creates: bool = False
     """A PUT that answers 201 where there was nothing before."""

@@ -24,6 +24,11 @@ def operations(document):
     ]
 
 
+def fits(document, media):
+    schema = {**media["schema"], "components": document["components"]}
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(media["example"])
+
+
 async def test_it_is_valid_openapi_3_1(document):
     assert document["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(document).validate()
@@ -55,13 +60,33 @@ async def test_body_examples_fit_their_schemas(document):
     checked = 0
     for path, method, operation in operations(document):
         media = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-        if "example" in media:
-            schema = {**media["schema"], "components": document["components"]}
-            jsonschema.Draft202012Validator(schema).validate(media["example"])
+        if media:
+            assert "example" in media, (path, method)
+            fits(document, media)
             checked += 1
-        elif "requestBody" in operation and "application/json" in operation["requestBody"]["content"]:
-            assert path.endswith(("/refresh", "/password")), (path, method, "has no example")
     assert checked > 10
+
+
+async def test_every_answer_has_an_example_that_fits_its_schema(document):
+    checked = 0
+    for path, method, operation in operations(document):
+        for status, response in operation["responses"].items():
+            for kind, media in response.get("content", {}).items():
+                if kind.startswith("text/") and kind != "text/event-stream":
+                    continue
+                assert "example" in media, (path, method, status, kind)
+                fits(document, media)
+                checked += 1
+    assert checked > 1000
+
+
+async def test_examples_show_the_members_that_clients_ask_for(document):
+    answer = document["paths"]["/api/v1/content/{id}"]["get"]["responses"]["200"]["content"]["application/json"]
+    item = answer["example"]
+    assert (item["type"], item["slug"], item["locale"], item["data"]) == ("article", "hello", "en", {"title": "Hello"})
+    assert item["published_at"].endswith("Z")
+    listed = document["paths"]["/api/v1/content"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    assert [one["data"] for one in listed["items"]] == [item["data"]]
 
 
 async def test_the_page_asks_no_other_host_for_anything(client):

@@ -30,6 +30,7 @@ async def list_audit(call: Call) -> web.StreamResponse:
     summary="Take the audit log out as NDJSON, oldest first",
     query=AuditFilters,
     media_type=NDJSON,
+    response_example={"seq": 7, "action": "user.updated", "actor": {"kind": "system", "id": None, "name": None}},
 )
 async def export_audit(call: Call) -> web.StreamResponse:
     batches = call.get(AuditService).export(call.principal, call.query(AuditFilters))

@@ -54,6 +54,7 @@ async def login(call: Call) -> web.StreamResponse:
     summary="Exchange a refresh token for a new pair",
     description="Each is used once; a second use ends the session.",
     body=Refresh,
+    body_example={"refresh_token": "AbCdEf…"},
     response=TokenPair,
     errors=(401,),
 )
@@ -107,6 +108,7 @@ async def update_profile(call: Call) -> web.StreamResponse:
     authenticated=ONESELF,
     summary="Change one's password; other sessions end",
     body=ChangePassword,
+    body_example={"current_password": "correct horse battery", "new_password": "a quite different staple"},
     status=204,
 )
 async def change_password(call: Call) -> web.StreamResponse:

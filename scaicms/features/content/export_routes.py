@@ -21,6 +21,7 @@ routes = Routes("content", "/content", site=True)
     "is cut before its end has not all of it.",
     query=ExportQuery,
     media_type=NDJSON,
+    response_example={"kind": "term", "taxonomy": "topics", "slug": "rust", "names": {"en": "Rust"}, "parent": None},
     errors=(404,),
 )
 async def export_items(call: Call) -> web.StreamResponse:

@@ -118,6 +118,7 @@ async def delete_content_type(call: Call) -> web.StreamResponse:
     "what only documents carry as `readOnly`; `view=published` as readers get it, without private fields.",
     query=SchemaQuery,
     media_type="application/schema+json",
+    response_example={"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]},
     errors=(404,),
     conditional=True,
 )

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scaicms.web.openapi.examples import EXAMPLE_ID, event_of
 from scaicms.web.openapi.plugin import PydanticPlugin
 from scaicms.web.operation import Operation
 
-EXAMPLE_ID = "019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6071"
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("bad_request", "The request could not be read."),
     401: ("unauthorized", "This needs a valid Bearer token or API key in the Authorization header."),
@@ -155,11 +155,15 @@ def _success(operation: Operation, plugin: PydanticPlugin, status: int) -> dict[
     }
     model: type[BaseModel] | None = operation.response
     if model is not None:
-        schema = plugin.reference(model, "serialization")
-        success["content"] = {operation.media_type: {"schema": _event(schema) if operation.is_stream else schema}}
+        schema, example = plugin.reference(model, "serialization"), plugin.example(model)
+        if operation.is_stream:
+            schema, example = _event(schema), event_of(example)
+        success["content"] = {operation.media_type: {"schema": schema, "example": example}}
     elif status not in (204, 302, 304):
         kind = "string" if operation.media_type.startswith("text/") else "object"
         success["content"] = {operation.media_type: {"schema": {"type": kind}}}
+        if operation.response_example is not None:
+            success["content"][operation.media_type]["example"] = operation.response_example
     return success
 
 

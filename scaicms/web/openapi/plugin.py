@@ -7,6 +7,8 @@ from apispec import APISpec, BasePlugin
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from scaicms.web.openapi.examples import example_of
+
 REF_TEMPLATE = "#/components/schemas/{model}"
 ModelAndMode = tuple[type[BaseModel], JsonSchemaMode]
 
@@ -26,6 +28,10 @@ class PydanticPlugin(BasePlugin):
     def reference(self, model: type[BaseModel], mode: JsonSchemaMode) -> dict[str, Any]:
         """`$ref` to the component of a model as it comes in (`validation`) or goes out (`serialization`)."""
         return dict(self._references[model, mode])
+
+    def example(self, model: type[BaseModel]) -> Any:
+        """What an answer of this model looks like."""
+        return example_of(self._references[model, "serialization"], self._definitions)
 
 
 def _ordered(models: Iterable[ModelAndMode]) -> list[Any]:
