@@ -31,9 +31,9 @@ OWN_FILES = {
         "publishing_schemas", "query_tree", "reaching", "reading", "records", "referring", "referring_repository",
         "refreshing", "release_repository", "release_routes", "releases", "render", "replies", "restore_repository",
         "restoring", "revision_repository", "revision_routes", "revision_schemas", "revisions", "saving",
-        "schedule_repository", "schedule_routes", "scheduling", "sharing", "targets", "term_content", "term_filters",
-        "term_repository", "term_routes", "texts", "totals", "translation_repository", "translation_routes",
-        "translation_schemas", "translations", "uploads", "usage_routes", "usages", "workflow",
+        "schedule_repository", "schedule_routes", "scheduling", "searching", "sharing", "targets", "term_content",
+        "term_filters", "term_repository", "term_routes", "texts", "totals", "translation_repository",
+        "translation_routes", "translation_schemas", "translations", "uploads", "usage_routes", "usages", "workflow",
     },
     "content_types": {
         "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",

@@ -187,7 +187,7 @@ class DeliveryService(Service):
         targets = Targets(self._types, reading.scope, site, asked)
         levels = await including.plan(query.include, root, targets) if query.include else []
         page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
-        if tree.members or query.sort or wanted:
+        if tree.members or query.sort or query.q or wanted:
             await require_current(self._reads, [content_type, *targets.types.values()])
         terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
         seen = ((row, _body(row, content_type, scope, terms, drafts=drafts)) for row in page.rows)

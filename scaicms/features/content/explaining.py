@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scaicms.features.content import searching
 from scaicms.features.content.filters import Used
 from scaicms.features.content.listing import Listing
 from scaicms.features.content.ordering import Key
@@ -107,6 +108,8 @@ def _index_names(plan: Mapping[str, Any]) -> set[str]:
 def _index_of(used: Used, indexes: Indexes, *, drafts: bool) -> tuple[str | None, str | None]:
     """The index that finds a condition, or why none does."""
     path, operator = used.path, used.clause.operator
+    if operator == searching.OPERATOR:
+        return None, "The words of every item that the rest leaves are looked through; /search has an index."
     if used.negated or operator in ("ne", "nin"):
         return None, "What is not so is found by no index."
     if used.hop is not None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import past, repository, workflow
+from scaicms.features.content import past, repository, searching, workflow
 from scaicms.features.content.chains import Chain, count_sql, page_sql
 from scaicms.features.content.filters import Filters
 from scaicms.features.content.ordering import Order
@@ -121,8 +121,11 @@ async def compile_listing(filters: Filters, tree: Group, order: Order, query: Li
     if query.stage is not None:
         base.append(workflow.in_stage(content_type, query.stage, bound, drafts=filters.drafts))
     filtered = [await filters.condition(member) for member in tree.members]
+    if query.q is not None:
+        filtered.append(searching.condition(filters, query.q))
     branches = chain.branches(bound, "entries" if filters.drafts else source)
-    about = [str(content_type.id), chain.locales, query.status, query.stage, source, order.signature, repr(tree)]
+    asked = [query.status, query.stage, query.q, repr(tree)]
+    about = [str(content_type.id), chain.locales, asked, source, order.signature]
     name = f"content:{hashlib.sha256(json.dumps(about)).hexdigest()}"
     return Listing(filters, chain, source, base, branches, filtered, order, [site_id, *bound.arguments], name)
 

@@ -175,8 +175,15 @@ class SaveItem(Query):
     merge: Merge = False
 
 
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
 class ListItems(PageQuery):
     type: str = Field(description="Key of the content type.", max_length=63)
+    q: Words | None = Field(
+        default=None,
+        description='Items with these words in their searchable fields: `"a phrase"`, `-without`, `this or that`.',
+    )
     status: Literal["published", "draft", "any", "archived"] = Field(
         default="published",
         description="`any` and `draft`: drafts outside the archive; `archived`: in it.",
