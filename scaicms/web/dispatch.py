@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp_apispec import docs
 
+from scaicms.infra import db
 from scaicms.kit.errors import AppError, BadRequestError, NotFoundError, UnauthorizedError, UnknownParameterError
 from scaicms.kit.principal import ANONYMOUS, Principal
 from scaicms.kit.sites import Site
@@ -49,8 +50,11 @@ def bind(operation: Operation) -> AiohttpHandler:
         if "Idempotency-Key" in request.headers and operation.method == "POST":
             if not operation.takes_idempotency_key:
                 raise KeyNotTakenError
-            return await answer_once(call, operation.handler)
-        return await operation.handler(call)
+            return await db.again(lambda: answer_once(call, operation.handler))
+        if operation.method == "GET" or operation.multipart is not None:
+            # What has begun to answer, or has read a body that is not kept, cannot begin anew.
+            return await operation.handler(call)
+        return await db.again(lambda: operation.handler(call))
 
     handle.__name__ = operation.name
     handle.__qualname__ = f"{operation.tag}.{operation.name}"

@@ -73,10 +73,15 @@ class BulkService(Service):
     async def _tried(
         self, principal: Principal, site: Site, number: int, operation: Operation, explain: Explain
     ) -> Outcome:
-        try:
+        async def apart() -> Outcome:
             async with db.transaction():
                 return await self._done(principal, site, number, operation, explain)
+
+        try:
+            return await db.again(apart)
         except AppError as error:
+            if db.is_race(error) and db.in_open_transaction():
+                raise  # whoever began the transaction does all of it again
             return Outcome(operation.op, error.status, error=error)
 
     async def _done(

@@ -27,7 +27,7 @@ async def put(item_id: UUID, locale: str, links: Sequence[tuple[str, UUID]]) -> 
 
 async def keep_published(item_ids: Sequence[UUID]) -> None:
     """What is published of these items stays so until this transaction ends."""
-    await db.execute("SELECT 1 FROM documents WHERE item_id = ANY($1) ORDER BY id FOR KEY SHARE", item_ids)
+    await db.execute("SELECT 1 FROM documents WHERE item_id = ANY($1) ORDER BY item_id, id FOR KEY SHARE", item_ids)
 
 
 async def hold(item_id: UUID) -> bool:

@@ -19,6 +19,15 @@ from scaicms.features.content_types.service import CompiledType
 from scaicms.infra.jobs import enqueue
 
 
+async def before_publishing(item: Item, data: Mapping[str, Any]) -> None:
+    """Take the documents of targets whose ids are lower before the item's own: two that point at each other, published
+    anew under new slugs, would else wait for each other."""
+    if item.published_version is None or not item.content_type.has_relations:
+        return
+    if lower := [target for _, target in found(item.content_type, data) if target < item.id]:
+        await link_repository.keep_published(lower)
+
+
 async def published(item: Item, data: Mapping[str, Any], body: bytes) -> list[UUID]:
     """Remember what the document of an item, just published with this public data, points to; the jobs that follow."""
     jobs = await keep(item.content_type, item.id, item.locale, item.version, data, body)

@@ -313,6 +313,7 @@ class ContentService(Service):
             item = await self._as_called(site, item)
         published_at = item.published_at or utcnow()
         made = await fallbacks.rendered(site, item, published_at)
+        await links.before_publishing(item, made.data)
         await repository.put_document(item, made.body, made.etag, made.data, published_at)
         if has_terms:
             await self._terms.publish(item.id, item.locale)

@@ -1,5 +1,6 @@
 """PostgreSQL. Tortoise owns models, migrations and ordinary CRUD; asyncpg is spoken to directly where it counts."""
 
+from scaicms.infra.db.again import again, is_race
 from scaicms.infra.db.aside import aside, open_aside
 from scaicms.infra.db.connection import (
     OUTAGES,
@@ -22,6 +23,7 @@ __all__ = [
     "ReadPool",
     "ReadProxy",
     "after_commit",
+    "again",
     "aside",
     "close_database",
     "execute",
@@ -31,6 +33,7 @@ __all__ = [
     "fetchrow",
     "fetchval",
     "in_open_transaction",
+    "is_race",
     "joined",
     "open_aside",
     "open_database",

@@ -41,6 +41,7 @@ MAX_IDLE_IN_TRANSACTION_SECONDS = 60.0
 
 AfterCommit = Callable[[], Awaitable[None]]
 _pending: ContextVar[list[AfterCommit] | None] = ContextVar("scaicms_after_commit", default=None)
+_commits: ContextVar[int] = ContextVar("scaicms_commits", default=0)
 Hearer = Callable[[str], None]
 _hearers: list[Hearer] = []
 
@@ -116,6 +117,7 @@ async def transaction() -> AsyncIterator[None]:
                 told = await fetchval("SELECT current_setting('scaicms.told', true)") or ""
     finally:
         _pending.reset(token)
+    _commits.set(_commits.get() + 1)
     for hearer in _hearers:
         for notice in told.splitlines():
             hearer(notice)
@@ -182,6 +184,11 @@ def hear_triggers(hearer: Hearer) -> None:
     `after_commit`. It costs each transaction a statement."""
     if hearer not in _hearers:
         _hearers.append(hearer)
+
+
+def commits() -> int:
+    """How many transactions this task has committed, as far as it can see; only good to compare."""
+    return _commits.get()
 
 
 def in_open_transaction() -> bool:
