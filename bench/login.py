@@ -1,4 +1,4 @@
-"""Logins: bounded by argon2 alone, unnoticed by delivery, and as long for unknown addresses as for known ones.
+"""Logins: bounded by argon2 alone, beside delivery, and as long for unknown addresses as for known ones.
 
     .venv/bin/python -m bench.login [--seconds 10] [--tries 200]
 
@@ -128,11 +128,11 @@ async def read_steadily(urls: list[str], seconds: float) -> list[float]:
 async def beside_delivery(urls: list[str], seconds: float) -> None:
     """Delivery alone, beside logins at the other server, and beside logins at the same one, in turns."""
     latencies: dict[str, list[float]] = {"alone": [], "beside logins elsewhere": [], "beside logins": []}
-    rates = []
-    for turn in range(ROUNDS):
+    rates, networks = [], itertools.count()
+    for _ in range(ROUNDS):
         latencies["alone"] += await read_steadily(urls, seconds / ROUNDS)
         for name, port in (("beside logins elsewhere", OTHER_PORT), ("beside logins", PORT)):
-            running = asyncio.create_task(attack_apart(port, seconds / ROUNDS + 1, turn + port % 100))
+            running = asyncio.create_task(attack_apart(port, seconds / ROUNDS + 1, next(networks)))
             await asyncio.sleep(2)  # until it has started
             latencies[name] += await read_steadily(urls, seconds / ROUNDS - 1)
             rate = await running

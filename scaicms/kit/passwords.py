@@ -34,7 +34,6 @@ class _Process:
         # -P: beside the script lie modules that are named like the standard library's.
         command = [sys.executable, "-P", password_process.__file__]
         self._popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.pid = self._popen.pid
         atexit.register(self.end)
 
     def ask(self, question: bytes) -> bytes:

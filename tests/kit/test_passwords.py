@@ -1,37 +1,38 @@
 """Hashes are computed by processes that come, go and are replaced without anybody noticing."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
-from scaicms.kit import passwords
 from scaicms.kit.passwords import hash_password, verify_password
+from tests.checkers import checkers
 
 PASSWORD = "correct horse battery"
 ONE_HASH_THEN_WAIT = """
 import asyncio, time
 from scaicms.kit import passwords
+from tests.checkers import checkers
 asyncio.run(passwords.hash_password("correct horse battery"))
-print(passwords._threads.submit(lambda: passwords._of_thread.process.pid).result(), flush=True)
+print(*(checker.pid for checker in checkers()), flush=True)
 time.sleep({seconds})
 """
 
 
-def alive(pid: int) -> bool:
+def runs(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
-def gone(pid: int) -> bool:
+def ends(pid: int) -> bool:
+    """Within five seconds; nobody tells of a process that is not a child of ours, so it is asked for."""
     for _ in range(500):
-        if not alive(pid):
+        if not runs(pid):
             return True
         time.sleep(0.01)
     return False
@@ -39,13 +40,13 @@ def gone(pid: int) -> bool:
 
 async def test_a_process_that_is_killed_is_replaced_within_the_same_check():
     stored = await hash_password(PASSWORD)
-    processes = [
-        passwords._threads.submit(lambda: passwords._of_thread.process.pid) for _ in range(passwords.PROCESSES)
-    ]
-    for pid in {process.result() for process in processes}:
-        os.kill(pid, signal.SIGKILL)
+    killed = checkers()
+    for checker in killed:
+        checker.kill()
     assert await verify_password(stored, PASSWORD)
     assert not await verify_password(stored, "another password")
+    assert killed
+    assert not {checker.pid for checker in killed} & {checker.pid for checker in checkers()}
 
 
 @pytest.mark.parametrize("seconds", [0, 600])
@@ -53,11 +54,11 @@ def test_it_ends_with_whoever_started_it_also_if_that_is_killed(seconds):
     code = ONE_HASH_THEN_WAIT.format(seconds=seconds)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
         pid = int(starter.stdout.readline())
-        assert seconds == 0 or alive(pid)
+        assert seconds == 0 or runs(pid)
         if seconds:
             starter.kill()
         assert starter.wait(30) == (-signal.SIGKILL if seconds else 0)
-    assert gone(pid)
+    assert ends(pid)
 
 
 async def test_what_a_password_holds_cannot_end_the_line_it_is_sent_in():

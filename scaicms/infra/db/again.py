@@ -48,7 +48,7 @@ async def again(work: Callable[[], Awaitable[ResultT]]) -> ResultT:
         before = commits()
         try:
             return await work()
-        except Exception as error:
+        except Exception as error:  # services make errors of their own of it, so that its type says nothing
             if not is_race(error) or in_open_transaction() or commits() != before:
                 raise
             log.info("database.race_lost", tries=number, error=str(error))

@@ -25,7 +25,6 @@ _WORDS = {
     "code": "content:publish",
     "description": "What it is for.",
     "email": "ada@example.com",
-    "etag": '"v7"',
     "host": "www.example.com",
     "ip": "203.0.113.7",
     "key": "article",
@@ -54,7 +53,7 @@ _WORDS = {
 }
 _CODES = ("en", "article", "/articles")
 """For what has to be of a certain form, as keys and locales have."""
-_MAPPINGS: Mapping[str, dict[str, Any]] = {"data": {"title": "Hello"}, "settings": {}}
+_DATA = {"title": "Hello"}
 
 
 def event_of(example: Any) -> dict[str, str]:
@@ -82,8 +81,8 @@ def _object(schema: Mapping[str, Any], components: Components, name: str, depth:
         members = schema["properties"].items()
         return {member: example_of(about, components, member, depth + 1) for member, about in members}
     values = schema.get("additionalProperties")
-    if not isinstance(values, Mapping) or name in _MAPPINGS:
-        return _MAPPINGS.get(name, {})
+    if not isinstance(values, Mapping):
+        return _DATA if name == "data" else {}
     key = EXAMPLE_ID if schema.get("propertyNames", {}).get("format") == "uuid" else "title"
     return {key: example_of(values, components, "", depth + 1)}
 

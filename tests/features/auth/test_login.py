@@ -4,7 +4,6 @@ import asyncio
 import secrets
 import time
 
-import psutil
 import pytest
 from argon2 import PasswordHasher
 
@@ -17,6 +16,7 @@ from scaicms.infra import db
 from scaicms.kit import passwords
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.errors import TooManyRequestsError, UnauthorizedError, UnavailableError
+from tests.checkers import checkers
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -96,9 +96,7 @@ async def test_failures_delay_further_tries_from_there_alone_and_success_ends_it
 async def test_an_unknown_account_costs_an_attacker_as_much_time_as_a_known_one(email, enter):
     def used():
         # Of us and of the processes that check for us: what other programs do at the same time does not count.
-        checking = [
-            process.cpu_times() for process in psutil.Process().children() if "password" in str(process.cmdline())
-        ]
+        checking = [checker.cpu_times() for checker in checkers()]
         return time.process_time() + sum(times.user + times.system for times in checking)
 
     async def seconds(addresses):
