@@ -2,10 +2,10 @@
 
     .venv/bin/python -m bench.login [--seconds 10] [--tries 200]
 
-Starts its own engines and two servers of one process each. Logins come from a process of their own; delivery is read
-from the first server at a fixed rate, well below what it can do, in alternating rounds: alone, while logins run at the
-second server, and while they run at the first. The middle one is what logins cost this machine wherever they are
-handled; what the last adds to that is what reads wait for in one process with logins. Look at the ratios.
+Starts its own engines and a server of one process. Logins come from a process of their own; delivery is read at a fixed
+rate, well below what the server can do, in alternating rounds: alone, beside processes that only spin (as many as check
+passwords, as nice as they are), and beside logins. The middle one is what any work on those cores costs this machine;
+what the last adds to that is what reads wait for because the same process handles logins. Look at the ratios.
 """
 
 import argparse
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -32,10 +34,12 @@ from scaicms.features.users.schemas import CreateUser
 from scaicms.features.users.service import UserService
 from scaicms.infra.db.migrations import migrate
 from scaicms.kit import passwords
+from scaicms.kit.password_process import NICENESS
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import Settings
 
-PORT, OTHER_PORT = 8473, 8474
+PORT = 8473
+LOGIN = f"http://127.0.0.1:{PORT}/api/v1/auth/login"
 PASSWORD = "correct horse battery staple"
 USERS = 20
 READS_PER_SECOND = 100
@@ -73,11 +77,7 @@ async def argon2_alone(seconds: float) -> float:
     return done / (time.perf_counter() - started)
 
 
-def login(port: int) -> str:
-    return f"http://127.0.0.1:{port}/api/v1/auth/login"
-
-
-async def attack(port: int, seconds: float, first: int) -> None:
+async def attack(seconds: float, first: int) -> None:
     """Log in as fast as the server lets us; prints logins a second."""
     done, deadline = 0, time.perf_counter() + seconds
     callers, turn = addresses(first), itertools.count()
@@ -86,7 +86,7 @@ async def attack(port: int, seconds: float, first: int) -> None:
         nonlocal done
         while time.perf_counter() < deadline:
             body = {"email": f"u{next(turn) % USERS}@example.com", "password": PASSWORD}
-            async with session.post(login(port), json=body, headers={"X-Forwarded-For": next(callers)}) as response:
+            async with session.post(LOGIN, json=body, headers={"X-Forwarded-For": next(callers)}) as response:
                 assert response.status == 200, await response.text()
                 await response.read()
             done += 1
@@ -97,9 +97,9 @@ async def attack(port: int, seconds: float, first: int) -> None:
     print(done / (time.perf_counter() - started))
 
 
-async def attack_apart(port: int, seconds: float, first: int) -> float:
+async def attack_apart(seconds: float, first: int) -> float:
     """`attack` in a process of its own; how many a second."""
-    told = json.dumps([port, seconds, first])
+    told = json.dumps([seconds, first])
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.login", "--attack", told, stdout=subprocess.PIPE
     )
@@ -125,25 +125,38 @@ async def read_steadily(urls: list[str], seconds: float) -> list[float]:
     return latencies
 
 
+@contextmanager
+def spinning() -> Iterator[None]:
+    """As many busy processes as check passwords, with nothing to do with the server."""
+    command = [sys.executable, "-c", f"import os; os.nice({NICENESS})\nwhile True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(passwords.PROCESSES)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
 async def beside_delivery(urls: list[str], seconds: float) -> None:
-    """Delivery alone, beside logins at the other server, and beside logins at the same one, in turns."""
-    latencies: dict[str, list[float]] = {"alone": [], "beside logins elsewhere": [], "beside logins": []}
-    rates, networks = [], itertools.count()
-    for _ in range(ROUNDS):
+    """Delivery alone, beside busy cores, and beside logins, in turns."""
+    latencies: dict[str, list[float]] = {"alone": [], "beside busy cores": [], "beside logins": []}
+    rates = []
+    for n in range(ROUNDS):
         latencies["alone"] += await read_steadily(urls, seconds / ROUNDS)
-        for name, port in (("beside logins elsewhere", OTHER_PORT), ("beside logins", PORT)):
-            running = asyncio.create_task(attack_apart(port, seconds / ROUNDS + 1, next(networks)))
-            await asyncio.sleep(2)  # until it has started
-            latencies[name] += await read_steadily(urls, seconds / ROUNDS - 1)
-            rate = await running
-        rates.append(rate)
+        with spinning():
+            latencies["beside busy cores"] += await read_steadily(urls, seconds / ROUNDS)
+        running = asyncio.create_task(attack_apart(seconds / ROUNDS + 2, n))
+        await asyncio.sleep(2)  # until it has started
+        latencies["beside logins"] += await read_steadily(urls, seconds / ROUNDS - 1)
+        rates.append(await running)
     tails = {}
     for name, measured in latencies.items():
         cuts = statistics.quantiles(measured, n=100)
         tails[name] = cuts[98]
         print(f"delivery {name:24} p50 {cuts[49]:6.2f} ms   p99 {cuts[98]:6.2f} ms   ({len(measured)} reads)")
-    alone, elsewhere, logins = tails.values()
-    print(f"p99 beside logins: {logins / elsewhere:.2f} x beside logins elsewhere, {logins / alone:.2f} x alone")
+    alone, busy, logins = tails.values()
+    print(f"p99 beside logins: {logins / busy:.2f} x beside busy cores, {logins / alone:.2f} x alone")
     print(f"logins beside delivery: {statistics.median(rates):.1f}/s")
 
 
@@ -153,7 +166,7 @@ async def known_and_unknown(tries: int) -> None:
     async def seconds(session: aiohttp.ClientSession, email: str) -> float:
         body = {"email": email, "password": "certainly not the password"}
         started = time.perf_counter()
-        async with session.post(login(PORT), json=body, headers={"X-Forwarded-For": next(callers)}) as response:
+        async with session.post(LOGIN, json=body, headers={"X-Forwarded-For": next(callers)}) as response:
             assert response.status == 401
             await response.read()
         return time.perf_counter() - started
@@ -171,18 +184,17 @@ async def measure(settings: Settings, seconds: float, tries: int) -> None:
     await migrate(settings.database_url, registry.model_modules())
     site_id, type_id, ids = await fill(settings, 1000)
     await make_users(settings)
-    servers = [start("warm", settings, site_id, type_id, port) for port in (PORT, OTHER_PORT)]
+    server = start("warm", settings, site_id, type_id, PORT)
     try:
         urls = [f"http://127.0.0.1:{PORT}/api/v1/content/{i}" for i in ids]
         await read_steadily(urls, 1)
         bound = await argon2_alone(seconds / 2)
-        rate = await attack_apart(PORT, seconds / 2, 100)
+        rate = await attack_apart(seconds / 2, 100)
         print(f"argon2 alone {bound:.1f}/s, {passwords.PROCESSES} at once, logins {rate:.1f}/s: {rate / bound:.2f}")
         await beside_delivery(urls, seconds)
         await known_and_unknown(tries)
     finally:
-        for server in servers:
-            server.communicate()
+        server.communicate()
 
 
 def main() -> None:
