@@ -1,50 +1,70 @@
-"""Markdown to safe HTML, and to the plain text that search reads. CommonMark with tables, footnotes and anchors."""
+"""Markdown to safe HTML, to the plain text that search reads, and to its first heading.
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from mdit_py_plugins.anchors import anchors_plugin
-from mdit_py_plugins.footnote import footnote_plugin
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
-from pygments.util import ClassNotFound
+CommonMark with tables, strikethrough and footnotes (pulldown-cmark's; time in proportion to the text, whatever it is).
+"""
+
+import re
+from html import escape, unescape
+
+from nh3 import clean
+from pyromark import Markdown, Options
 
 from scaicms.kit.html import sanitise
+from scaicms.kit.html_bounds import excess
 
-_FORMATTER = HtmlFormatter(nowrap=True)
-
-
-def _highlight(code: str, language: str, _: str) -> str:
-    try:
-        lexer = get_lexer_by_name(language.split(",")[0].strip()) if language else None
-    except ClassNotFound:
-        lexer = None
-    return str(highlight(code, lexer, _FORMATTER)) if lexer is not None else ""
-
-
-_PARSER = (
-    MarkdownIt("commonmark", {"html": True, "linkify": False, "typographer": False, "highlight": _highlight})
-    .enable(["table", "strikethrough"])
-    .use(anchors_plugin, max_level=6, permalink=False)
-    .use(footnote_plugin)
-)
+_PARSER = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH | Options.ENABLE_FOOTNOTES)
+# Of sanitised HTML: attributes are quoted, and what is not a tag is escaped.
+_HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_HEADING = re.compile(r"<(h[1-6])>(.*?)</\1>", re.DOTALL)
+_TAG = re.compile(r"<[^>]*>?")
+_NOT_IN_IDS = re.compile(r"[^\w\- ]")
+# What is beside each other on a page must not become one word.
+_APART = re.compile(r"(?=</t[dh]>|<br|<img)")
 
 
 def to_html(text: str) -> str:
-    """HTML of Markdown, sanitised: no scripts, no styles but text alignment, links to http, https and mailto only."""
-    return sanitise(_PARSER.render(text))
+    """HTML of Markdown, sanitised: no scripts, no styles but text alignment, links to http, https and mailto only.
+
+    Headings have ids as GitHub makes them, code blocks the class `language-…`.
+    """
+    html = _PARSER.html(text)
+    if excess(html) is not None:  # `problem` keeps it out; what is older is shown as it was written
+        return f"<pre>{escape(text, quote=False)}</pre>"
+    taken: dict[str, int] = {}
+    return _HEADING.sub(lambda heading: _with_id(heading, taken), sanitise(html))
+
+
+def problem(text: str) -> str | None:
+    """Why a text is not to be rendered; None where it may be."""
+    return excess(_PARSER.html(text))
 
 
 def to_text(text: str) -> str:
     """The words of Markdown, without marks, addresses and HTML."""
-    words: list[str] = []
-    for token in _PARSER.parse(text):
-        _collect(token, words)
-    return " ".join(words)
+    return " ".join(_words(_PARSER.html(text)).split())
 
 
-def _collect(token: Token, words: list[str]) -> None:
-    if token.type in ("text", "code_inline", "code_block", "fence"):
-        words.append(token.content)
-    for child in token.children or ():
-        _collect(child, words)
+def first_heading(text: str) -> str | None:
+    """The words of the first heading that has any."""
+    headings = _stripped(_PARSER.html(text), _HEADINGS)
+    found = (" ".join(unescape(_TAG.sub("", heading[2])).split()) for heading in _HEADING.finditer(headings))
+    return next((words for words in found if words), None)
+
+
+def _words(html: str) -> str:
+    return unescape(_stripped(html, set()))
+
+
+def _stripped(html: str, tags: set[str]) -> str:
+    if excess(html) is not None:
+        return _TAG.sub(" ", html)
+    return clean(_APART.sub(" ", html), tags=tags, attributes={})
+
+
+def _with_id(heading: re.Match[str], taken: dict[str, int]) -> str:
+    words = unescape(_TAG.sub("", heading[2])).strip().lower()
+    wanted = _NOT_IN_IDS.sub("", words).replace(" ", "-")
+    if not wanted:
+        return heading[0]
+    taken[wanted] = number = taken.get(wanted, -1) + 1
+    return f'<{heading[1]} id="{wanted}{f"-{number}" if number else ""}">{heading[2]}</{heading[1]}>'

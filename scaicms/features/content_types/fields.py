@@ -177,8 +177,8 @@ class FieldDefinition(BaseModel):
 
     @property
     def html_key(self) -> str | None:
-        """Where documents carry the HTML of the field; None but for rich text, whose JSON nobody can show as it is."""
-        return self.key + HTML_SUFFIX if self.type == "richtext" else None
+        """Where documents carry the HTML of the field; None but for rich text and Markdown."""
+        return self.key + HTML_SUFFIX if self.type in ("richtext", "markdown") else None
 
 
 class ComponentDefinition(BaseModel):

@@ -26,11 +26,13 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from scaicms.features.content_types.fields import FieldDefinition
-from scaicms.kit import richtext
+from scaicms.kit import markdown, richtext
 from scaicms.kit.ids import parse_id
 
 MAX_STRING = 1_000
 MAX_TEXT = 900_000
+# Rendered within the publishing transaction: whatever it is, in less than a second.
+MAX_MARKDOWN = 300_000
 MAX_LIST = 1_000
 MAX_URL = 2_000
 MAX_INTEGER = 2**53
@@ -64,6 +66,16 @@ def _string(limit: int, **schema: Any) -> Callable[[FieldDefinition], Any]:
         return Annotated[str, *checks, Field(json_schema_extra=about)] if about else Annotated[str, *checks]
 
     return build
+
+
+def _markdown(field: FieldDefinition) -> Any:
+    return Annotated[_string(MAX_MARKDOWN, contentMediaType="text/markdown")(field), AfterValidator(_renderable)]
+
+
+def _renderable(value: str) -> str:
+    if (problem := markdown.problem(value)) is not None:
+        raise ValueError(problem)
+    return value
 
 
 def _pattern_schema(pattern: str | None) -> dict[str, str]:
@@ -210,7 +222,7 @@ BUILDERS: Mapping[str, Callable[[FieldDefinition], Any]] = {
     "string": _string(MAX_STRING),
     "text": _string(MAX_TEXT),
     "richtext": lambda _: _RICHTEXT,
-    "markdown": _string(MAX_TEXT, contentMediaType="text/markdown"),
+    "markdown": _markdown,
     "integer": _integer,
     "number": _number,
     "boolean": lambda _: StrictBool,

@@ -1,14 +1,16 @@
 """Walking through `data` along the definitions of its fields, into components and blocks."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from scaicms.features.content_types.fields import COMPONENT_TYPES, MAX_DEPTH, ComponentDefinition, FieldDefinition
-from scaicms.kit import json, richtext
+from scaicms.kit import json, markdown, richtext
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
+
+_HTML_OF: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_html, "richtext": richtext.to_html}
 
 Components = Mapping[str, ComponentDefinition]
 
@@ -61,7 +63,7 @@ def elements_of(value: Any) -> list[dict[str, Any]]:
 def shown(
     fields: Collection[FieldDefinition], components: Components, data: Mapping[str, Any], *, html: bool
 ) -> dict[str, Any]:
-    """`data` without private fields, also those of components; with `html`, rich text has its own beside it."""
+    """`data` without private fields, also those of components; with `html`, texts have theirs beside them."""
     out = {key: data[key] for key in ("_type", "_id") if key in data}
     for field in fields:
         if field.private or field.key not in data:
@@ -72,7 +74,7 @@ def shown(
             value = inner if isinstance(value, list) else inner[0]
         out[field.key] = value
         if html and field.html_key is not None:
-            out[field.html_key] = richtext.to_html(value)
+            out[field.html_key] = _HTML_OF[field.type](value)
     return out
 
 

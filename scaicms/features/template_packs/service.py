@@ -1,8 +1,8 @@
 """Use cases of the public site: which item answers an address, rendered by the built-in pack."""
 
 import re
-from collections import OrderedDict
 from functools import lru_cache
+from html import unescape
 from typing import Any
 
 from jinja2 import PackageLoader, select_autoescape
@@ -12,20 +12,18 @@ from markupsafe import Markup
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.service import DeliveryService
-from scaicms.features.content_types.schemas import FieldDefinition
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.sites.service import SiteService
 from scaicms.features.template_packs.errors import PageNotFoundError
 from scaicms.infra.services import Service, Services
-from scaicms.kit import json, markdown
+from scaicms.kit import json
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 PAGE_SIZE = 20
 MAX_PAGE = 1_000_000
-MAX_CACHED_CHARACTERS = 4_000_000
 
-_FIRST_HEADING = re.compile(r"\s*# ([^\n]*)")
+_FIRST_HEADING = re.compile(r"\s*<h1[^>]*>([^<]*)</h1>")
 
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     loader=PackageLoader("scaicms.features.template_packs", "starter"), autoescape=select_autoescape(), trim_blocks=True
@@ -41,7 +39,6 @@ class PublicSiteService(Service):
         self._types = services.get(ContentTypeService)
         self._content = services.get(DeliveryService)
         self._authenticator = services.get(Authenticator)
-        self._html = _HtmlCache()
 
     async def site_of(self, host: str) -> tuple[Site, Principal] | None:
         """The site of a host with its anonymous reader; None where no site answers."""
@@ -79,7 +76,7 @@ class PublicSiteService(Service):
             if matched is not None:
                 document = await self._content.by_slug(reader, site, content_type.key, matched["slug"])
                 item = json.loads(document.body)
-                html = self._html.get(document.etag + item["id"], item, content_type)
+                html = _html(item, content_type)
                 return _render("item.html", site=site, item=_shown(content_type, item), html=html)
         raise PageNotFoundError
 
@@ -91,39 +88,14 @@ class PublicSiteService(Service):
         return _render("welcome.html", host=host)
 
 
-class _HtmlCache:
-    """HTML of rendered documents by their validator, bounded in characters."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Markup] = OrderedDict()
-        self._size = 0
-
-    def get(self, etag: str, item: dict[str, Any], content_type: CompiledType) -> Markup:
-        known = self._kept.get(etag)
-        if known is not None:
-            return known
-        title = item["data"].get(content_type.title_key or "")
-        texts = (_html(f, item["data"], title) for f in content_type.fields.values())
-        html = Markup("\n".join(text for text in texts if text))  # noqa: S704 - sanitised where it was rendered
-        self._kept[etag] = html
-        self._size += len(html)
-        while self._size > MAX_CACHED_CHARACTERS:
-            _, dropped = self._kept.popitem(last=False)
-            self._size -= len(dropped)
-        return html
-
-
-def _untitled(text: str, title: str | None) -> str:
-    """The text without a first heading that repeats the title, which the page shows already."""
-    heading = _FIRST_HEADING.match(text)
-    return text[heading.end() :] if heading is not None and heading[1].strip() == title else text
-
-
-def _html(field: FieldDefinition, data: dict[str, Any], title: str | None) -> str:
-    """The HTML of a text: documents carry that of rich text, Markdown is rendered here."""
-    if field.type == "markdown" and field.key in data:
-        return markdown.to_html(_untitled(data[field.key], title))
-    return str(data.get(field.html_key, "")) if field.html_key is not None else ""
+def _html(item: dict[str, Any], content_type: CompiledType) -> Markup:
+    """The item's texts, without a first heading that repeats the title, which the page shows already."""
+    data = item["data"]
+    texts = "\n".join(data[f.html_key] for f in content_type.fields.values() if f.html_key in data)
+    heading = _FIRST_HEADING.match(texts)
+    if heading is not None and unescape(heading[1]).strip() == data.get(content_type.title_key or ""):
+        texts = texts[heading.end() :]
+    return Markup(texts)  # noqa: S704 - sanitised where it was rendered
 
 
 @lru_cache(maxsize=256)

@@ -36,7 +36,12 @@ async def test_publishing_makes_the_document_that_delivery_returns(articles):
     assert published.json["plan"] == {"unpublished_targets": []}
     assert len(published.json["job_ids"]) == 1
     read = await articles.get(f"/content/{item['id']}")
-    assert read.json["data"] == {"title": "Hello", "body": "# Hi", "price": 1.5}
+    assert read.json["data"] == {
+        "title": "Hello",
+        "body": "# Hi",
+        "body_html": '<h1 id="hi">Hi</h1>\n',
+        "price": 1.5,
+    }
     assert read.json["published_at"].endswith("Z")
 
 

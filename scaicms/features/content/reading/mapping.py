@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Annotated, Self
 
-from markdown_it import MarkdownIt
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel, model_validator
 
+from scaicms.kit import markdown
 from scaicms.kit.slugs import slugify
 
 from .coercion import coerce
@@ -24,9 +23,6 @@ TAXONOMIES = "taxonomies."
 MAX_TERMS = 100
 MAX_TERM_CHARACTERS = 200
 _REFERENCE = re.compile(r"\\(\\|[0-9])")
-# A title is looked for in the beginning of a text; parsing a book for it takes seconds.
-_TITLE_WITHIN = 64 * 1024
-_MARKDOWN = MarkdownIt("commonmark")
 
 Path = Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -165,7 +161,7 @@ class _Laying:
         if isinstance(title, str) and title.strip():
             self.used.add("title")
             return title
-        if heading := _first_heading(self.row.body or ""):
+        if heading := markdown.first_heading(self.row.body or ""):
             self.warnings.append("There is no title; the first heading was taken.")
             return heading
         if self.row.stem is None:
@@ -276,16 +272,6 @@ def _unused(values: dict[str, JsonValue], used: set[str], prefix: str = "") -> l
         elif not parts_used:
             unused.append(path)
     return unused
-
-
-def _first_heading(body: str) -> str | None:
-    tokens = _MARKDOWN.parse(body[:_TITLE_WITHIN])
-    for token, inline in pairwise(tokens):
-        if token.type == "heading_open":
-            text = "".join(child.content for child in inline.children or [] if child.type != "html_inline")
-            if text.strip():
-                return text.strip()
-    return None
 
 
 def _check_source(source: str) -> None:
