@@ -96,6 +96,8 @@ def _show(report: Report, console: Console) -> None:
         for problem in report.problems[:SHOWN_PROBLEMS]:
             colour = "red" if problem["level"] == "error" else "yellow"
             where = f"{problem['source']}:{problem['line']}"
+            if problem["locale"] is not None:
+                where += f" ({problem['locale']})"
             table.add_row(f"[{colour}]{problem['level']}[/]", where, problem["message"])
         console.print(table)
         left = len(report.problems) - SHOWN_PROBLEMS + report.problems_left_out
@@ -104,6 +106,7 @@ def _show(report: Report, console: Console) -> None:
     for key, number in report.unmapped.items():
         console.print(f"[yellow]not imported:[/] {key} of {number} rows has no field of that name")
     console.print(
-        f"{report.created} created, {report.updated} updated, {report.unchanged} unchanged, "
-        f"{report.failed} failed, of {report.total}; {report.ignored_files} other files ignored."
+        f"{report.created} created, {report.translated} translated, {report.updated} updated, "
+        f"{report.unchanged} unchanged, {report.failed} failed, of {report.total}; "
+        f"{report.ignored_files} other files ignored."
     )

@@ -1,24 +1,28 @@
 """Taking in the rows of an import, in batches that commit together with their progress."""
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import import_sources, repository, revision_repository
-from scaicms.features.content.errors import ItemNotFoundError, SlugTakenError
+from scaicms.features.content.errors import SlugTakenError
+from scaicms.features.content.import_entries import ImportedEntries
+from scaicms.features.content.import_sources import Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
 from scaicms.features.content.reading.mapping import MappedRow, apply_mapping
+from scaicms.features.content.reading.naming import Naming
 from scaicms.features.content.reading.rows import BadRow, Row
 from scaicms.features.content.reading.sources import open_source
 from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
+from scaicms.features.content.translations import TranslationService
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import TermLinks, TermService
 from scaicms.infra import db
@@ -37,11 +41,15 @@ Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Report:
-    """How an import stands. `problems` names every row that did not go in, or went in with a warning."""
+    """How an import stands. `problems` names every row that did not go in, or went in with a warning.
+
+    Rows that became another locale of an item are `translated`; `updated` and `unchanged` are about what was there.
+    """
 
     total: int = 0
     done: int = 0
     created: int = 0
+    translated: int = 0
     updated: int = 0
     unchanged: int = 0
     failed: int = 0
@@ -54,12 +62,23 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
-    def problem(self, level: str, source: str, line: int, code: str, message: str) -> None:
+    def problem(
+        self,
+        level: str,
+        source: str,
+        line: int,
+        code: str,
+        message: str,
+        *,
+        item: str | None = None,
+        locale: str | None = None,
+    ) -> None:
+        """`item` is what joins the rows of one item, where the row could be read."""
         if len(self.problems) >= MAX_REPORTED:
             self.problems_left_out += 1
             return
-        found = {"level": level, "source": source, "line": line, "code": code, "message": message}
-        self.problems.append(found)
+        found = {"level": level, "source": source, "line": line, "item": item, "locale": locale}
+        self.problems.append({**found, "code": code, "message": message})
 
 
 class ImportBatches(Service):
@@ -69,6 +88,7 @@ class ImportBatches(Service):
         super().__init__(services)
         self._imports = services.get(ImportService)
         self._content = services.get(ContentService)
+        self._translations = services.get(TranslationService)
         self._terms = services.get(TermService)
         self._links = services.get(TermLinks)
 
@@ -92,28 +112,52 @@ class ImportBatches(Service):
         """
         content_type = await self._imports.check(principal, site, options)
         terms = ImportedTerms(self._terms, principal, site, dry_run=options.dry_run)
-        importer = _Importer(self._content, terms, principal, site, content_type, options)
-        source = open_source(path, name=filename)
+        ways = (self._content, self._translations, self._links)
+        entries = ImportedEntries(*ways, principal, site, content_type, publish=options.publish)
+        importer = _Importer(self._content, terms, entries, principal, site, content_type, options)
+        source = open_source(path, name=filename, naming=_naming(site, content_type, options))
         report = Report(**resume) if resume else Report(total=await asyncio.to_thread(source.count))
-        rows = iter(source)
-        await asyncio.to_thread(_skip, rows, report.done)
-        while batch := await asyncio.to_thread(lambda: list(islice(rows, BATCH))):
+        batches = _batches(source.rows(report.done))
+        while batch := await asyncio.to_thread(next, batches, None):
             before = terms.made
             await importer.prepare(batch)
             report.terms_made += terms.made - before
             async with db.transaction():
                 await self._links.hold(site)
                 await revision_repository.announce("imported")
-                for row in batch:
-                    await importer.take(row, report)
+                for rows in _by_item(batch):
+                    await importer.take(rows, report)
                 report.ignored_files = len(source.ignored)
                 await checkpoint(report.as_dict())
             yield report
 
 
-def _skip(rows: Iterator[Row | BadRow], number: int) -> None:
-    for _ in islice(rows, number):
-        pass
+def _naming(site: Site, content_type: CompiledType, options: ImportOptions) -> Naming | None:
+    """How rows say in which locale they are, where there is more than one."""
+    if len(site.locales) == 1:
+        return None
+    locales = (site.default_locale, *(one for one in site.locales if one != site.default_locale))
+    return Naming(locales, frozenset(content_type.fields), mapping_of(content_type, options))
+
+
+def _batches(rows: Iterator[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
+    """Some rows at a time, all of an item together: a dry run sees its locales at once."""
+    batch: list[Row | BadRow] = []
+    for row in rows:
+        if len(batch) >= BATCH and _item_of(row) != _item_of(batch[-1]):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _by_item(batch: Iterable[Row | BadRow]) -> list[list[Row | BadRow]]:
+    return [list(rows) for _, rows in groupby(batch, _item_of)]
+
+
+def _item_of(row: Row | BadRow) -> object:
+    return row.item_key if isinstance(row, Row) else row
 
 
 class _UndoError(Exception):
@@ -121,12 +165,13 @@ class _UndoError(Exception):
 
 
 class _Importer:
-    """One import's constants, and what happens to a single row."""
+    """One import's constants, and what happens to the rows of a single item."""
 
     def __init__(
         self,
         content: ContentService,
         terms: ImportedTerms,
+        entries: ImportedEntries,
         principal: Principal,
         site: Site,
         content_type: CompiledType,
@@ -134,6 +179,7 @@ class _Importer:
     ) -> None:
         self._content = content
         self._terms = terms
+        self._entries = entries
         self._principal = principal
         self._site = site
         self._type = content_type
@@ -143,80 +189,95 @@ class _Importer:
         raw = self._mapping.model_dump(mode="json", by_alias=True) if self._mapping else None
         self._salt = json.dumps({"mapping": raw, "version": content_type.version, "publish": options.publish})
 
-    async def prepare(self, rows: Iterable[Row | BadRow]) -> None:
-        """Have the terms at hand that new and changed rows name."""
+    async def prepare(self, batch: Iterable[Row | BadRow]) -> None:
+        """Have the terms at hand that new and changed rows name. Those that follow another row name none that are new:
+        they may have names of their own for what its terms are called."""
         if self._mapping is None or not self._mapping.taxonomies:
             return
-        changed = [row for row in rows if isinstance(row, Row) and not await self._is_unchanged(row)]
-        mapped = [apply_mapping(row, keys_of(self._type), self._mapping) for row in changed]
-        await self._terms.prepare([Named(row.terms, row.locale) for row in mapped])
+        named: list[Named] = []
+        for rows in _by_item(batch):
+            leads = True
+            for row in rows:
+                if not isinstance(row, Row):
+                    continue
+                sources = await self._sources(row)
+                mapped = apply_mapping(row, keys_of(self._type), self._mapping)
+                if leads and row.locale not in (None, self._site.default_locale) and sources.item_id is not None:
+                    locales = [*await self._entries.locales_of(sources.item_id), row.locale]
+                    leads = self._entries.first(locales) == row.locale
+                if not sources.are_unchanged:
+                    named.append(Named(mapped.terms, mapped.locale, leads))
+                leads = False
+        await self._terms.prepare(named)
 
-    def _digest(self, row: Row) -> str:
-        return hashlib.sha256(row.digest.encode() + self._salt).hexdigest()
+    async def take(self, rows: Sequence[Row | BadRow], report: Report) -> None:
+        """Store the rows of one item, in their order, or say why not."""
+        if not self._options.dry_run:
+            for row in rows:
+                await self._take(row, report)
+            return
+        try:
+            async with db.transaction():
+                for row in rows:
+                    await self._take(row, report)
+                raise _UndoError
+        except _UndoError:
+            pass
 
-    async def _is_unchanged(self, row: Row) -> bool:
-        known = await import_sources.find(self._site.id, self._type.id, row.key)
-        return known is not None and known.digest == self._digest(row)
-
-    async def take(self, row: Row | BadRow, report: Report) -> None:
-        """Store one row, or say why not. Never raises for what is the row's own fault."""
+    async def _take(self, row: Row | BadRow, report: Report) -> None:
+        """Never raises for what is the row's own fault."""
         report.done += 1
         if isinstance(row, BadRow):
             report.failed += 1
             report.problem("error", row.source, row.line, row.code, row.message)
             return
         try:
-            outcome = await self._store_apart(row, report)
+            async with db.transaction():  # so that a bad row leaves nothing behind
+                outcome = await self._store(row, report)
         except AppError as error:
             report.failed += 1
-            report.problem("error", row.source, row.line, error.code, error.in_words)
+            self._tell(report, "error", row, error.code, error.in_words)
             return
         setattr(report, outcome, getattr(report, outcome) + 1)
 
-    async def _store_apart(self, row: Row, report: Report) -> str:
-        """In a savepoint of its own, so that a bad row leaves nothing behind; a dry run leaves nothing at all."""
-        outcome = ""
-        try:
-            async with db.transaction():
-                outcome = await self._store(row, report)
-                if self._options.dry_run:
-                    raise _UndoError
-        except _UndoError:
-            pass
-        return outcome
+    def _tell(self, report: Report, level: str, row: Row, code: str, message: str) -> None:
+        locale = row.locale or self._site.default_locale
+        report.problem(level, row.source, row.line, code, message, item=row.item_name, locale=locale)
+
+    async def _sources(self, row: Row) -> Sources:
+        joined = Joined(row.key, row.base or row.key, row.item_key, row.locale or self._site.default_locale)
+        digest = row.digest.encode() + self._salt
+        return await import_sources.look_up(self._site, self._type.id, joined, digest)
 
     async def _store(self, row: Row, report: Report) -> str:
-        digest = self._digest(row)
-        known = await import_sources.find(self._site.id, self._type.id, row.key)
-        if known is not None and known.digest == digest:
+        sources = await self._sources(row)
+        if sources.are_unchanged:
             return "unchanged"
         mapped = apply_mapping(row, keys_of(self._type), self._mapping)
         report.unmapped = dict(Counter(report.unmapped) + Counter(mapped.unmapped))
+        warn = partial(self._tell, report, "warning", row, "warning")
         for warning in mapped.warnings:
-            report.problem("warning", row.source, row.line, "warning", warning)
-        item_id = known.item_id if known is not None else None
-        outcome, item_id = await self._write(row, mapped, item_id)
-        await import_sources.put(self._site.id, self._type.id, row.key, digest, item_id)
+            warn(warning)
+        outcome, item_id = await self._write(row, mapped, sources.item_id, warn)
+        await import_sources.put(self._site.id, self._type.id, sources.key, sources.digest, item_id)
+        if sources.key != row.item_key:
+            await import_sources.put_item(self._site.id, self._type.id, row.item_key, item_id)
+        if sources.stray not in (None, item_id):
+            warn("Before it was joined with others this row was an item of its own, which stays as it is.")
         return outcome
 
-    async def _write(self, row: Row, mapped: MappedRow, item_id: UUID | None) -> tuple[str, UUID]:
-        given, locale = self._terms.given(mapped.terms), mapped.locale
+    async def _write(
+        self, row: Row, mapped: MappedRow, item_id: UUID | None, warn: Callable[[str], None]
+    ) -> tuple[str, UUID]:
+        given = self._terms.given(mapped.terms)
         if item_id is not None:
-            try:
-                async with db.transaction():
-                    await self._content.save(
-                        self._principal, self._site, item_id, mapped.data, taxonomies=given, locale=locale, merge=False
-                    )
-            except ItemNotFoundError:
-                pass  # deleted since: it is imported anew
-            else:
-                if self._options.publish:
-                    await self._content.publish(self._principal, self._site, item_id, locale=locale)
-                return "updated", item_id
+            outcome = await self._entries.write(item_id, mapped, given, warn)
+            if outcome is not None:
+                return outcome, item_id  # else deleted since: it is imported anew
         new = CreateItem(
             type=self._type.key,
             slug=await self._free_slug(row, mapped.slug),
-            locale=locale,
+            locale=mapped.locale,
             data=mapped.data,
             taxonomies=given,
             publish=self._options.publish,

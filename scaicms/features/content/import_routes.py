@@ -28,7 +28,9 @@ PARTS = {
     "/import",
     permission=permissions.IMPORT,
     summary="Import items from a file",
-    description="A worker does it; the job carries progress and a report of every row that did not go in.",
+    description="A worker does it; the job carries progress and a report of every row that did not go in. On a site "
+    "with several locales, `post.md` and `post.de.md`, `en/post.md` and `de/post.md`, rows with the same "
+    "`translationKey`, and records with the same `id` or `slug` and another `locale` become one item.",
     multipart=PARTS,
     response=ImportAccepted,
     status=202,

@@ -11,10 +11,11 @@ from scaicms.kit.sites import Site
 
 
 class Named(NamedTuple):
-    """Names of terms by taxonomy, and the locale of the row that names them."""
+    """Names of terms by taxonomy, and the locale of the row that names them; whether missing ones are to be made."""
 
     terms: Mapping[str, Sequence[str]]
     locale: str | None
+    makes: bool = True
 
 
 class ImportedTerms:
@@ -33,20 +34,22 @@ class ImportedTerms:
         """Find or make what the rows name. Call it outside of their transaction: while that is open, nobody could make
         a term of the same taxonomy, and two imports could wait for each other.
         """
-        wanted: dict[tuple[str, str | None], dict[str, None]] = {}
+        wanted: dict[tuple[bool, str, str | None], dict[str, None]] = {}
         for row in rows:
             locale = row.locale if row.locale in self._site.locales else None
             for key, names in row.terms.items():
                 new = [name for name in names if (key, name) not in self._known]
-                wanted.setdefault((key, locale), {}).update(dict.fromkeys(new))
-        for (key, locale), found in wanted.items():
-            await self._find(key, [name for name in found if (key, name) not in self._known], locale)
+                wanted.setdefault((not row.makes, key, locale), {}).update(dict.fromkeys(new))
+        # Those that are only looked for may be among those that are made, which come first.
+        for (only_found, key, locale), found in sorted(wanted.items(), key=lambda one: one[0][0]):
+            names = [name for name in found if (key, name) not in self._known]
+            await self._find(key, names, locale, make=not only_found)
 
-    async def _find(self, key: str, names: Sequence[str], locale: str | None) -> None:
+    async def _find(self, key: str, names: Sequence[str], locale: str | None, *, make: bool) -> None:
         if not names:
             return
         found = await self._terms.named(self._site, key, names)
-        missing = [name for name in names if name not in found]
+        missing = [name for name in names if name not in found] if make else []
         if missing and self._may_make and self._dry_run:
             self.made += len(missing)
             self._known.update({(key, name): None for name in missing})

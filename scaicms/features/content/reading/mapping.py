@@ -118,6 +118,10 @@ class MappedRow:
     unmapped: list[str]
     warnings: list[str]
     terms: dict[str, list[str]] = field(default_factory=dict)
+    names_itself: bool = True
+    """Whether the title is the row's own, not one that was found for it."""
+    has_slug: bool = False
+    """Whether the row names its slug."""
 
 
 @dataclass
@@ -178,7 +182,7 @@ def apply_mapping(row: Row, fields: Sequence[tuple[str, str]], mapping: Mapping 
     rule of `$title`, with a warning. What `mapping` has for a target comes before the default. Values
     are coerced to the field's type; whether they are valid is for the caller to say.
     """
-    laying = _Laying(row)
+    laying = _Laying(row, {*row.said})
     sources = dict(mapping.root) if mapping else {}
     types = dict(fields)
     data: dict[str, JsonValue] = {}
@@ -191,14 +195,29 @@ def apply_mapping(row: Row, fields: Sequence[tuple[str, str]], mapping: Mapping 
             if value is not None:
                 data[target] = value
     wants_title = types.get("title") == "string" and "title" not in sources
-    if wants_title and data.get("title") in (None, "") and (title := laying.title()):
+    found_title = wants_title and data.get("title") in (None, "") and (title := laying.title())
+    if found_title:
         data["title"] = title
     slug = _slug(laying, sources.get("$slug"))
-    locale = _locale(laying, sources.get("$locale", "locale"))
+    locale = row.locale or _locale(laying, sources.get("$locale", "locale"))
     unmapped = list(_unused(row.values, laying.used))
     if row.body and "$body" not in laying.used:
         unmapped.append("$body")
-    return MappedRow(slug, locale, data, unmapped, [*row.warnings, *laying.warnings], terms)
+    return MappedRow(
+        slug,
+        locale,
+        data,
+        unmapped,
+        [*row.warnings, *laying.warnings],
+        terms,
+        names_itself=not found_title,
+        has_slug="$slug" in sources or "slug" in row.values,
+    )
+
+
+def value_of(row: Row, source: str | Extraction | Constant) -> JsonValue:
+    """What a source gives of a row."""
+    return _Laying(row).value(source)
 
 
 def _default(row: Row, types: dict[str, str], sources: dict[str, str | Extraction | Constant]) -> dict[str, str]:

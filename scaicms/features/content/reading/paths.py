@@ -33,6 +33,9 @@ class Entry:
     key: str
     read: Callable[[], bytes]
     problem: RowError | None = None
+    base: str = ""
+    """The key without what it says of a locale; empty where nothing was asked of it."""
+    locale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,13 @@ class _Placed:
     parts: tuple[str, ...]
 
 
-def list_members(members: Iterable[Member], limits: ReadLimits, *, strip_root: bool) -> Listing:
+def list_members(
+    members: Iterable[Member], limits: ReadLimits, *, strip_root: bool, telling: Callable[[str], object] | None = None
+) -> Listing:
     """Judge each path and pick the Markdown.
 
     With `strip_root`, a top-level folder that holds everything is left out of the keys, so that a
-    folder and the archive made of it give the same ones.
+    folder and the archive made of it give the same ones; but not one whose name is `telling`.
     """
     entries: list[Entry] = []
     placed: list[_Placed] = []
@@ -63,6 +68,8 @@ def list_members(members: Iterable[Member], limits: ReadLimits, *, strip_root: b
         except RowError as error:
             entries.append(Entry(printable(member.name), member.name, member.read, error))
     root = _root(placed) if strip_root else 0
+    if root and telling is not None and any(telling(item.parts[0]) for item in placed if item.parts):
+        root = 0
     ignored: list[str] = []
     seen: set[str] = set()
     for item in placed:

@@ -101,11 +101,28 @@ class Row:
     body: str | None
     slug: str
     warnings: tuple[str, ...] = ()
+    base: str = ""
+    """The key without what it says of a locale; empty where it says nothing."""
+    locale: str | None = None
+    """The locale that the row says it is in, by its name or itself, where rows are joined; else None."""
+    translation_key: str | None = None
+    said: tuple[str, ...] = ()
+    """The keys of `values` that said so."""
+
+    @property
+    def item_key(self) -> str:
+        """What all rows of one item have in common, in whatever locale. No path begins with two slashes."""
+        return self.base or self.key if self.translation_key is None else f"//translationKey/{self.translation_key}"
+
+    @property
+    def item_name(self) -> str:
+        """The same for people."""
+        return self.base or self.key if self.translation_key is None else self.translation_key
 
     @property
     def stem(self) -> str | None:
-        """The file's name without its suffix, its folder's for an index file; None for records."""
-        return None if self.body is None else name_parts(self.key)[-1]
+        """The file's name without its suffix and locale, its folder's for an index file; None for records."""
+        return None if self.body is None else name_parts(self.base or self.key)[-1]
 
     def slug_alternatives(self) -> Iterator[str]:
         """What to try, in this order, where `slug` is taken: parent folders first, then numbers.
@@ -116,7 +133,7 @@ class Row:
         seen = {self.slug}
         if self.body is not None:
             prefixed = self.slug
-            for folder in reversed(name_parts(self.key)[:-1]):
+            for folder in reversed(name_parts(self.base or self.key)[:-1]):
                 prefixed = slugify(f"{folder}-{prefixed}")
                 if prefixed not in seen:
                     seen.add(prefixed)

@@ -1,0 +1,165 @@
+"""Writing rows of an import into items that are there: what is theirs, and what all locales of the item share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.features.content import translation_repository
+from scaicms.features.content.locales import known_locale
+from scaicms.features.content.reading.mapping import MappedRow
+from scaicms.features.content.service import ContentService
+from scaicms.features.content.translations import TranslationService
+from scaicms.features.content_types.service import CompiledType
+from scaicms.features.taxonomies.service import TermLinks
+from scaicms.infra import db
+from scaicms.kit import json
+from scaicms.kit.errors import AppError, FieldError, InvalidError
+from scaicms.kit.principal import Principal
+from scaicms.kit.sites import Site
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """An item as a row finds it: its drafts by locale."""
+
+    item_id: UUID
+    slug: str
+    drafts: Mapping[str, Record]
+    locale: str
+    """That of the row."""
+
+    @property
+    def synchronous(self) -> list[str]:
+        """The other locales of which all is published."""
+        rows = self.drafts.items()
+        return [one for one, row in rows if one != self.locale and row["published_version"] == row["version"]]
+
+    def data(self, locale: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.drafts[locale]["data"])
+        return found
+
+
+class ImportedEntries:
+    """Updates of one import. Shared fields and terms are those of the leading row: that of the site's default locale,
+    or where the item has none, of the first that it has in the order of the site's."""
+
+    def __init__(
+        self,
+        content: ContentService,
+        translations: TranslationService,
+        links: TermLinks,
+        principal: Principal,
+        site: Site,
+        content_type: CompiledType,
+        *,
+        publish: bool,
+    ) -> None:
+        self._content = content
+        self._translations = translations
+        self._links = links
+        self._principal = principal
+        self._site = site
+        self._type = content_type
+        self._publish = publish
+        self._order = (site.default_locale, *(one for one in site.locales if one != site.default_locale))
+
+    def first(self, locales: Sequence[str]) -> str:
+        """The one of an item's locales that leads."""
+        return min(locales, key=lambda one: self._order.index(one) if one in self._order else len(self._order))
+
+    async def locales_of(self, item_id: UUID) -> list[str]:
+        """Those that the item has outside the trash and the site still knows."""
+        rows = await translation_repository.entries(self._site.id, item_id)
+        return [row["locale"] for row in rows if row["locale"] in self._order]
+
+    async def write(
+        self, item_id: UUID, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn
+    ) -> str | None:
+        """Make the row what its locale of the item says, and publish it if the import does: `updated`, or `translated`
+        where the locale is new; None where the item has been deleted.
+
+        Raises:
+            ItemNotFoundError: it is there, and not for the importer to see.
+        """
+        rows = await translation_repository.entries(self._site.id, item_id)
+        if not rows:
+            return None
+        locale = known_locale(self._site, mapped.locale)
+        drafts = {row["locale"]: row for row in rows if row["locale"] in self._order}
+        there = _There(item_id, rows[0]["slug"], drafts, locale)
+        leader = self.first([locale, *drafts])
+        if leader == locale:
+            await self._lead(there, mapped, given, warn)
+        else:
+            await self._follow(there, leader, mapped, given, warn)
+        if self._publish:
+            await self._content.publish(self._principal, self._site, item_id, locale=locale)
+            if leader == locale and there.synchronous:
+                await self._publish_anew(there, warn)
+        return "updated" if locale in drafts else "translated"
+
+    async def _lead(self, there: _There, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
+        """Write the row as it is, shared fields for all locales."""
+        is_new = there.locale not in there.drafts
+        if is_new:
+            await self._translations.put(self._principal, self._site, there.item_id, there.locale, mapped.data)
+        await self._content.save(
+            self._principal, self._site, there.item_id, mapped.data, taxonomies=given, locale=there.locale, merge=False
+        )
+        if is_new and there.drafts:
+            rows = await translation_repository.entries(self._site.id, there.item_id)
+            after = next(json.loads(row["data"]) for row in rows if row["locale"] == there.locale)
+            before, own = there.data(self.first(list(there.drafts))), self._type.localized_keys
+            shared = sorted((before.keys() | after.keys()) - own)
+            if changed := [key for key in shared if before.get(key) != after.get(key)]:
+                warn(f"{', '.join(changed)}: shared by all locales, and now as this one says.")
+
+    async def _follow(
+        self, there: _There, leader: str, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn
+    ) -> None:
+        """Write what is the locale's own; what is shared stays as the leading row has it, and where this one says
+        something else that is said."""
+        own, base = self._type.localized_keys, there.data(leader)
+        data = {key: value for key, value in mapped.data.items() if key in own}
+        if not data:
+            message = (
+                f"Nothing of it is localized in {self._type.key}, so that {there.locale} would say what {leader} does."
+            )
+            raise InvalidError(message, errors=[FieldError("/locale", "nothing_localized", message)])
+        shared = {key: value for key, value in base.items() if key not in own}
+        checked = self._type.validate({**shared, **mapped.data}, base)
+        named = [key for key in mapped.data if key not in own and (mapped.names_itself or key != "title")]
+        if differing := sorted(key for key in named if checked.get(key) != base.get(key)):
+            warn(f"{', '.join(differing)}: shared by all locales, and left as {leader} has it.")
+        if mapped.has_slug and mapped.slug != there.slug:
+            warn(f"An item has one slug; it stays {there.slug}, not {mapped.slug}.")
+        await self._compare_terms(there, leader, given, warn)
+        await self._translations.put(self._principal, self._site, there.item_id, there.locale, data)
+
+    async def _compare_terms(self, there: _There, leader: str, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
+        if not given:
+            return
+        found = await self._links.of_items(self._site, [there.item_id], leader)
+        terms = {(term.taxonomy, str(term.id)) for term in found.get(there.item_id, ())}
+        for key, names in given.items():
+            if {(key, name) for name in names} != {term for term in terms if term[0] == key}:
+                warn(f"taxonomies.{key}: shared by all locales, and left as {leader} has it.")
+
+    async def _publish_anew(self, there: _There, warn: Warn) -> None:
+        """Let what was published in other locales show what it shares with this one now."""
+        rows = await translation_repository.entries(self._site.id, there.item_id)
+        behind = {row["locale"] for row in rows if row["published_version"] != row["version"]}
+        for locale in there.synchronous:
+            if locale in behind:
+                try:
+                    async with db.transaction():
+                        await self._content.publish(self._principal, self._site, there.item_id, locale=locale)
+                except AppError as error:
+                    if db.is_race(error):
+                        raise
+                    warn(f"{locale} shows its shared fields as they were: {error.in_words}")
