@@ -7,6 +7,7 @@ from typing import Literal
 from scaicms import registry
 from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
+from scaicms.infra.jobs.metrics import declare_figures
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
 from scaicms.settings import Settings
@@ -18,6 +19,7 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     declare(registry.permissions(), subjects=registry.subjects(), targets=registry.targets())
     declare_rows(registry.typed_rows())
     declare_parts(registry.bundle_parts())
+    declare_figures(registry.figures())
     registry.connect_events()
     async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
         yield Services(resources)

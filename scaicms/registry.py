@@ -19,6 +19,7 @@ from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
+from scaicms.infra.jobs.metrics import Figures
 from scaicms.kit.permissions import Permission
 from scaicms.web.feature import Feature
 
@@ -87,6 +88,10 @@ def typed_rows() -> list[TypedRows]:
 
 def bundle_parts() -> dict[str, str]:
     return {name: part for feature in FEATURES for name, part in feature.bundle.items()}
+
+
+def figures() -> list[Figures]:
+    return [figures for feature in FEATURES for figures in feature.figures]
 
 
 def connect_events() -> None:

@@ -7,6 +7,7 @@ from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic
+from scaicms.infra.jobs.metrics import Figures
 from scaicms.kit.permissions import Permission
 
 
@@ -39,3 +40,5 @@ class Feature:
     """Parts of bundles → where the `BundlePart` is, for `/content-types/bundle`."""
     typed_rows: Sequence[TypedRows] = ()
     """Tables with `data` of content types, for whoever changes the types."""
+    figures: Sequence[Figures] = ()
+    """Gauges that `/metrics` asks the database for."""

@@ -9,6 +9,7 @@ import promql_parser
 import yaml
 from prometheus_client import REGISTRY
 
+from scaicms import registry
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.jobs.metrics import GAUGES
 
@@ -26,6 +27,7 @@ def expressions():
 def known_metrics():
     import_module("scaicms.worker")  # a worker's metrics exist where its modules are loaded
     ours = {name for name, _ in GAUGES.values()} | {"scaicms_fleet_up"}
+    ours |= {name for figures in registry.figures() for name, _ in figures.gauges.values()}
     for metric in REGISTRY.collect():
         if metric.name.startswith("scaicms_"):
             ours |= {metric.name, f"{metric.name}_total", f"{metric.name}_bucket"}
@@ -64,3 +66,15 @@ def test_every_queue_is_in_the_guide():
     for queue in QUEUES.values():
         assert f"| `{queue.name}` |" in GUIDE
         assert f"| {queue.timeout:g} s |" in GUIDE
+
+
+async def test_what_features_contribute_is_told_alerted_on_and_shown(client):
+    text = await (await client.get("/metrics")).text()
+    told = set(re.findall(r"^(scaicms_\w+)(?:{| )", text, re.MULTILINE))
+    names = {name for figures in registry.figures() for name, _ in figures.gauges.values()}
+    assert "scaicms_schedule_due" in names
+    assert names <= told
+    watched = " ".join(rule["expr"] for rule in ALERTS)
+    assert "scaicms_schedule_oldest_due_seconds" in watched
+    shown = " ".join(target["expr"] for panel in BOARD["panels"] for target in panel["targets"])
+    assert all(name in shown for name in names)

@@ -7,6 +7,7 @@ from scaicms.features.content.jobs import COMPACT_HISTORY, EMPTY_TRASH, CompactP
 from scaicms.features.content.subscribers import SUBSCRIBERS
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.jobs import Periodic
+from scaicms.infra.jobs.metrics import Figures
 from scaicms.web.feature import Feature
 
 # What a change of a content type rewrites.
@@ -48,6 +49,14 @@ TYPED_ROWS = (
     ),
 )
 
+DUE = Figures(
+    gauges={
+        "due": ("scaicms_schedule_due", "Publications, unpublications and releases that are due and not done yet"),
+        "oldest_due_seconds": ("scaicms_schedule_oldest_due_seconds", "Age of the one that has been due longest"),
+    },
+    ask="scaicms.features.content.schedule_repository:due_figures",
+)
+
 FEATURE = Feature(
     name="content",
     models="scaicms.features.content.models",
@@ -76,4 +85,5 @@ FEATURE = Feature(
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,
+    figures=(DUE,),
 )

@@ -97,6 +97,18 @@ async def ends_of(item_id: UUID) -> list[Record]:
     )
 
 
+async def due_figures() -> dict[str, float]:
+    """How much is due on all sites and not done yet, a release being one thing, and for how many seconds the oldest has
+    been. What failed for good or was stopped is not among it: dead jobs have figures of their own."""
+    row = await db.fetchrow(
+        """SELECT count(DISTINCT coalesce(s.release_id, s.id)) AS due,
+                  coalesce(extract(epoch FROM now() - min(s.due_at)), 0)::float8 AS oldest_due_seconds
+           FROM content_schedule s JOIN jobs j ON j.id = s.job_id AND j.state = 'pending'
+           WHERE s.state = 'pending' AND s.due_at <= now()"""
+    )
+    return dict(row) if row is not None else {}
+
+
 async def page(site_id: UUID, query: ListSchedule, scope: Scope | None) -> tuple[list[Record], int]:
     """What is scheduled for items within reach, the first due first; and how much there is."""
     bound = Bound(1)

@@ -1,7 +1,10 @@
-"""The fleet's figures for Prometheus: what `GET /search/queues` shows, asked when the scraper asks."""
+"""The fleet's figures for Prometheus: what `GET /search/queues` shows, and what features contribute, asked when the
+scraper asks."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any
 
@@ -36,6 +39,24 @@ GAUGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Gauges of a feature, told by its manifest. `gauges` has name and meaning by key; `ask` (`module:function`,
+    imported when it is asked) is a coroutine function that gives the values by key, at the cost of some index lookups.
+    """
+
+    gauges: Mapping[str, tuple[str, str]]
+    ask: str
+
+
+_contributed: list[Figures] = []
+
+
+def declare_figures(figures: Iterable[Figures]) -> None:
+    """Make the features' figures known; every process does this once, at start-up."""
+    _contributed[:] = figures
+
+
 async def fleet_metrics(redis: ArqRedis) -> bytes:
     """Prometheus' text. An engine that is away is said by `scaicms_fleet_up 0`, not by an error."""
     registry = CollectorRegistry()
@@ -46,6 +67,10 @@ async def fleet_metrics(redis: ArqRedis) -> bytes:
             for row in await _figures(redis):
                 for key, gauge in gauges.items():
                     gauge.labels(row["queue"]).set(float(row[key] or 0))
+            for figures in _contributed:
+                values: Mapping[str, float] = await resolve_name(figures.ask)()
+                for key, (name, text) in figures.gauges.items():
+                    Gauge(name, text, registry=registry).set(values[key])
         up.set(1)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
         log.warning("metrics.fleet_unknown", error=f"{type(error).__name__}: {error}")

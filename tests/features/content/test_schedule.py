@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from scaicms.infra import db
-from tests.features.content.schedules import LATER, come, create, events, listed, schedule, soon
+from tests.features.content.schedules import LATER, come, create, events, job_of, listed, schedule, soon
 
 
 async def test_what_is_due_is_published_and_says_when_it_was_and_how_late(articles, drain):
@@ -43,6 +43,32 @@ async def test_prometheus_is_told_how_late_it_was(articles, drain):
     await drain()
     assert told("count") == number + 1
     assert 40 <= told("sum") - seconds < 70
+
+
+async def test_prometheus_is_told_what_is_due_and_not_done_yet(articles, client, drain):
+    async def told():
+        text = await (await client.get("/metrics")).text()
+        lines = [line.split() for line in text.splitlines() if line.startswith("scaicms_schedule_")]
+        figures = {name: float(value) for name, value in lines if "late" not in name}
+        return figures["scaicms_schedule_due"], figures["scaicms_schedule_oldest_due_seconds"]
+
+    await drain()
+    before, _ = await told()
+    alone, first, second, stopped = [await create(articles) for _ in range(4)]
+    await schedule(articles, alone)
+    asked = await schedule(articles, stopped)
+    body = {"name": "Both", "items": [{"id": first["id"]}, {"id": second["id"]}], "at": LATER}
+    answer = await articles.post("/content/releases", body)
+    assert answer.status == 201, answer.raw
+    assert (await told())[0] == before
+    for item, seconds in ((alone, 7000), (stopped, 10), (first, 10), (second, 10)):
+        await come(item["id"], seconds)
+    await articles.post(f"/search/jobs/{await job_of(asked['schedule_id'])}/cancel")
+    due, oldest = await told()
+    assert due == before + 2
+    assert 7000 <= oldest < 7100
+    await drain()
+    assert await told() == (before, 0.0)
 
 
 async def test_a_key_publishes_at_its_time_unless_it_is_revoked(articles, admin, drain):
