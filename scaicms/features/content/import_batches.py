@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
@@ -61,6 +61,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
+
+    def copy(self) -> "Report":
+        return replace(self, problems=[*self.problems], unmapped={**self.unmapped})
 
     def problem(
         self,
@@ -122,14 +125,30 @@ class ImportBatches(Service):
             before = terms.made
             await importer.prepare(batch)
             report.terms_made += terms.made - before
-            async with db.transaction():
-                await self._links.hold(site)
-                await revision_repository.announce("imported")
-                for rows in _by_item(batch):
-                    await importer.take(rows, report)
-                report.ignored_files = len(source.ignored)
-                await checkpoint(report.as_dict())
+            report.ignored_files = len(source.ignored)
+            report = await in_one_go(report, partial(self._take_in, site, importer, batch, checkpoint))
             yield report
+
+    async def _take_in(
+        self, site: Site, importer: "_Importer", batch: Sequence[Row | BadRow], checkpoint: Checkpoint, report: Report
+    ) -> None:
+        await self._links.hold(site)
+        await revision_repository.announce("imported")
+        for rows in _by_item(batch):
+            await importer.take(rows, report)
+        await checkpoint(report.as_dict())
+
+
+async def in_one_go(report: Report, take: Callable[[Report], Awaitable[None]]) -> Report:
+    """The report after a batch in a transaction of its own, which is done again where it lost a race."""
+
+    async def tried() -> Report:
+        now = report.copy()
+        async with db.transaction():
+            await take(now)
+        return now
+
+    return await db.again(tried)
 
 
 def _naming(site: Site, content_type: CompiledType, options: ImportOptions) -> Naming | None:
@@ -235,6 +254,8 @@ class _Importer:
             async with db.transaction():  # so that a bad row leaves nothing behind
                 outcome = await self._store(row, report)
         except AppError as error:
+            if db.is_race(error):
+                raise
             report.failed += 1
             self._tell(report, "error", row, error.code, error.in_words)
             return

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from scaicms.features.taxonomies import permissions
 from scaicms.features.taxonomies.service import TermService
+from scaicms.infra import db
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
@@ -54,7 +55,7 @@ class ImportedTerms:
             self.made += len(missing)
             self._known.update({(key, name): None for name in missing})
         elif missing and self._may_make:
-            there, made = await self._terms.ensure(self._principal, self._site, key, missing, locale)
+            there, made = await db.again(lambda: self._terms.ensure(self._principal, self._site, key, missing, locale))
             self.made += made
             found |= there
         self._known.update({(key, name): term_id for name, term_id in found.items()})

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from scaicms.features.content import (
 from scaicms.features.content.errors import IdTakenError
 from scaicms.features.content.events import ContentCreated, ContentPublished
 from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, ItemLine, TaxonomyLine, TermLine
-from scaicms.features.content.import_batches import Report
+from scaicms.features.content.import_batches import Report, in_one_go
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.locales import known_locale
 from scaicms.features.content.records import Item
@@ -78,16 +79,26 @@ class RestoreBatches(Service):
         lines = _lines(path)
         await asyncio.to_thread(lambda: [None for _ in islice(lines, report.done)])
         while batch := await asyncio.to_thread(lambda: list(islice(lines, BATCH))):
-            async with db.transaction():
-                await self._links.hold(site)
-                await revision_repository.announce("imported")
-                for line in batch:
-                    await self._take(principal, site, line, filename, report)
-                if report.done == report.total and (lost := await restore_repository.dangling(site.id)):
-                    message = f"{lost} relations lead to items that are not there."
-                    report.problem("warning", filename, 0, "dangling", message)
-                await checkpoint(report.as_dict())
+            report = await in_one_go(report, partial(self._take_in, principal, site, batch, filename, checkpoint))
             yield report
+
+    async def _take_in(
+        self,
+        principal: Principal,
+        site: Site,
+        batch: list[_Line],
+        filename: str,
+        checkpoint: Checkpoint,
+        report: Report,
+    ) -> None:
+        await self._links.hold(site)
+        await revision_repository.announce("imported")
+        for line in batch:
+            await self._take(principal, site, line, filename, report)
+        if report.done == report.total and (lost := await restore_repository.dangling(site.id)):
+            message = f"{lost} relations lead to items that are not there."
+            report.problem("warning", filename, 0, "dangling", message)
+        await checkpoint(report.as_dict())
 
     async def _take(self, principal: Principal, site: Site, line: _Line, filename: str, report: Report) -> None:
         report.done += 1
@@ -95,6 +106,8 @@ class RestoreBatches(Service):
             async with db.transaction():
                 outcome = await self._put_back(principal, site, _parsed(line.raw))
         except AppError as error:
+            if db.is_race(error):
+                raise
             report.failed += 1
             report.problem("error", filename, line.number, error.code, error.in_words)
             return

@@ -1,6 +1,11 @@
 """What is done at the same moment is done, both of it: what PostgreSQL ends for a deadlock is done again."""
 
 import asyncio
+import os
+import sys
+
+import pytest
+from aiohttp import FormData
 
 from tests.features.content.test_schedule_races import elsewhere, waiting
 from tests.infra.jobs_at_hand import until
@@ -81,3 +86,101 @@ async def test_what_comes_after_a_bulk_operation_that_lost_a_deadlock_is_done_on
         answer = await asked
     assert [result["status"] for result in answer.json["results"]] == [201, 200, 201], answer.raw
     assert (await articles.get("/content?type=article&status=any")).json["total"] == 4
+
+
+@pytest.fixture
+def command(database, tmp_path):
+    """`scaicms` in a process of its own, over the engines of the tests."""
+    env = {
+        **os.environ,
+        "SCAICMS_ENV": "test",
+        "SCAICMS_HOME": str(database.home),
+        "SCAICMS_SECRET": database.secret.get_secret_value(),
+        "DATABASE_URL": database.database_url,
+        "REDIS_URL": database.redis_url,
+    }
+
+    async def run(*arguments):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scaicms", *arguments, env=env, stdout=-1, stderr=-2
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    return run
+
+
+ITEM = "SELECT 1 FROM items WHERE id = $1::uuid FOR UPDATE"
+NAME = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+async def lose_deadlock(services, begin, first, second, lock=ITEM):
+    """Do something that takes the first of these, then the second, and have it lose them to somebody who takes them the
+    other way."""
+    async with elsewhere(services) as connection:
+        async with connection.transaction():
+            await connection.execute(lock, second)
+            task = asyncio.create_task(begin())
+            await until(lambda: waiting(services, 1), seconds=30)
+            await connection.execute(lock, first)
+        return await task
+
+
+async def imported(articles, content, filename, **parts):
+    data = FormData()
+    for name, value in parts.items():
+        data.add_field(name, value)
+    data.add_field("file", content, filename=filename)
+    answer = await articles.call("POST", "/content/import", data=data)
+    assert answer.status == 202, answer.raw
+    return answer.json["job_id"]
+
+
+async def both(articles):
+    """The ids of two items that have been imported, in the order of their rows."""
+    return [(await articles.get(f"/content/by-slug/article/{n}?status=draft")).json["id"] for n in ("a", "b")]
+
+
+def rows(version):
+    return "\n".join(f'{{"slug": "{slug}", "title": "{version} {slug}"}}' for slug in "ab").encode()
+
+
+async def test_a_batch_of_an_import_that_lost_a_deadlock_is_done_again_in_the_same_attempt(articles, services, drain):
+    await imported(articles, rows("First"), "rows.ndjson", type="article")
+    await drain()
+    job_id = await imported(articles, rows("Second"), "rows.ndjson", type="article")
+    await lose_deadlock(services, drain, *await both(articles))
+    job = (await articles.get(f"/search/jobs/{job_id}")).json
+    assert (job["state"], job["attempts"]) == ("done", 1)
+    assert (job["result"]["done"], job["result"]["updated"], job["result"]["problems"]) == (2, 2, [])
+    titles = [
+        (await articles.get(f"/content/{one}?status=draft")).json["data"]["title"] for one in await both(articles)
+    ]
+    assert titles == ["Second a", "Second b"]
+
+
+async def test_so_is_one_of_scaicms_import(articles, services, command, tmp_path):
+    file = tmp_path / "rows.ndjson"
+    asked = ("import", str(file), "--site", articles.site, "--type", "article", "--no-publish")
+    file.write_bytes(rows("First"))
+    code, said = await command(*asked)
+    assert (code, "2 created" in said) == (0, True), said
+    file.write_bytes(rows("Second"))
+    code, said = await lose_deadlock(services, lambda: command(*asked), *await both(articles))
+    assert (code, "2 updated" in said, "0 failed, of 2" in said) == (0, True, True), said
+
+
+async def test_so_is_one_of_a_restored_export(articles, services, drain):
+    data = [{"title": code, "code": code} for code in ("AAA", "BBB")]
+    ids = [(await articles.post("/content", {"type": "article", "data": one})).json["id"] for one in data]
+    export = (await articles.get("/content/export")).raw
+    for one in ids:
+        assert (await articles.delete(f"/content/{one}?permanent=true")).status == 204
+    type_id = (await articles.get("/content-types/article")).json["id"]
+    names = ["\x1f".join(("unique", type_id, "*", "code", one["code"])) for one in data]
+    job_id = await imported(articles, export, "export.ndjson", format="export")
+    await lose_deadlock(services, drain, *names, lock=NAME)
+    job = (await articles.get(f"/search/jobs/{job_id}")).json
+    assert (job["state"], job["attempts"]) == ("done", 1)
+    assert (job["result"]["created"], job["result"]["problems"]) == (2, [])
+    assert [(await articles.get(f"/content/{one}?status=draft")).status for one in ids] == [200, 200]
