@@ -38,8 +38,8 @@ OWN_FILES = {
     },
     "content_types": {
         "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",
-        "indexing", "plan_routes", "planning", "reach", "remaking", "reshaping", "stored", "trying", "values",
-        "walking", "workflows",
+        "indexing", "levelling", "plan_routes", "planning", "reach", "remaking", "reshaping", "stored", "trying",
+        "values", "walking", "workflows",
     },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},

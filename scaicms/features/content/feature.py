@@ -10,6 +10,24 @@ from scaicms.infra.jobs import Periodic
 from scaicms.infra.jobs.metrics import Figures
 from scaicms.web.feature import Feature
 
+# After a plan has made a field shared: a draft that was what is published and is not any more is a new version of it,
+# and the newest revision is the draft.
+_IN_STEP = (
+    """UPDATE entries e SET version = e.version + 1
+       FROM content_type_plan_rows s, documents d
+       WHERE s.plan_id = $1 AND s.store = 'draft' AND e.id = s.key::uuid AND e.published_version = e.version
+         AND d.item_id = e.item_id AND d.locale = e.locale
+         AND EXISTS (SELECT 1 FROM unnest($2::text[]) k(key) WHERE e.data->k.key IS DISTINCT FROM d.data->k.key)""",
+    """UPDATE revisions v SET data = e.data
+       FROM content_type_plan_rows s JOIN entries e ON e.id = s.key::uuid
+       WHERE s.plan_id = $1 AND s.store = 'draft' AND s.after IS NOT NULL AND $2::text[] IS NOT NULL
+         AND v.item_id = e.item_id AND v.locale = e.locale AND v.number = e.version AND v.data <> e.data""",
+)
+_VERSION_OF = (
+    "EXISTS (SELECT 1 FROM entries e WHERE e.item_id = {{row}}.item_id AND e.locale = {{row}}.locale"
+    " AND e.{column} = {{row}}.number)"
+)
+
 # What a change of a content type rewrites.
 TYPED_ROWS = (
     TypedRows(
@@ -20,6 +38,7 @@ TYPED_ROWS = (
         private=True,
         references="content_references",
         keyed=("stamps", "published_stamps"),
+        settle=_IN_STEP,
     ),
     TypedRows(
         name="document",
@@ -37,6 +56,10 @@ TYPED_ROWS = (
         belongs="r.type_id = $1",
         private=True,
         past=True,
+        states={
+            "published": _VERSION_OF.format(column="published_version"),
+            "draft": _VERSION_OF.format(column="version"),
+        },
     ),
     TypedRows(
         name="past document",
@@ -46,6 +69,7 @@ TYPED_ROWS = (
         private=False,
         rendered=True,
         past=True,
+        states={"now": "{row}.valid_to = 'infinity'"},
     ),
 )
 

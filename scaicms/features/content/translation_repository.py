@@ -165,7 +165,8 @@ def _lacking(wanted: Lacking) -> tuple[str, list[Any]]:
                 AND (e.id IS NULL OR s.locale = ANY($3::text[]) AND s.published_version IS NOT NULL AND EXISTS (
                     SELECT 1 FROM jsonb_each(s.published_stamps) f(key, step)
                     WHERE f.step > coalesce(e.stamps->f.key, '0') AND (s.data ? f.key OR e.data ? f.key)
-                      AND {known}))"""
+                      AND {known} AND t.definitions @> jsonb_build_array(
+                          jsonb_build_object('key', f.key, 'localized', true))))"""
     return sql, [wanted.site_id, wanted.locale, list(wanted.chain), *bound.arguments]
 
 

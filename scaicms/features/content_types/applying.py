@@ -124,9 +124,9 @@ class _Run:
             progress.total = sum([await stored.count(table, self.row.id) for table in tables])
         table = tables[progress.table]
         async with db.transaction():
-            rows = await self._stage(table, progress.after, BATCH)
+            rows, is_last = await self._stage(table, progress.after)
             progress.done += len(rows)
-            if len(rows) == BATCH:
+            if not is_last:
                 progress.after = rows[-1]["key"]
             else:
                 progress.table, progress.after = progress.table + 1, None
@@ -134,24 +134,28 @@ class _Run:
                 progress.phase = "exchange"
             await checkpoint(asdict(progress))
 
-    async def _stage(self, table: TypedRows, after: str | None, limit: int) -> list[Record]:
-        """Make the next rows anew that were not yet, or were written since."""
+    async def _stage(self, table: TypedRows, after: str | None = None) -> tuple[list[Record], bool]:
+        """Make the next rows anew that were not yet, or were written since; which, and whether there are no more."""
         if self.plan.state != "applying" or self.plan.base_version != self.row.version:
             raise PlanStaleError
-        old, new = compile_row(self.row), compile_row(self.row, self.proposal)
-        remaker = Remaker(old, new, self.proposal, undoing=self.plan.undoes is not None)
-        rows = await stored.page(table, self.row.id, self.plan.id, self.plan.undoes, after=after, limit=limit)
-        made = [(row, remaker.remake(table, row)) for row in rows]
+        remaker = self._remaker()
+        limit = remaker.levelling.rows_a_page(BATCH)
+        made = await remaker.page(table, self.plan.id, after=after, limit=limit)
         failing = [(row, error) for row, remade in made for error in remade.errors]
         if failing:
             raise _fails([_about(row, error) for row, error in failing])
         await stored.stage(table, self.plan.id, [remaker.new_row(table, row, remade) for row, remade in made])
-        return rows
+        return [row for row, _ in made], len(made) < limit
+
+    def _remaker(self) -> Remaker:
+        old, new = compile_row(self.row), compile_row(self.row, self.proposal)
+        found: dict[str, Any] = self.plan.found  # type: ignore[assignment]  # JSON column, written by planning alone
+        return Remaker(old, new, self.proposal, undone=self.plan.undoes, order=found.get("locales", ()))
 
     async def _exchange_or_catch_up(self, progress: Progress, checkpoint: Checkpoint) -> None:
         for table in stored.tables():
             async with db.transaction():
-                if len(await self._stage(table, None, BATCH)) == BATCH:
+                if not (await self._stage(table))[1]:
                     return
         try:
             async with db.transaction():
@@ -166,12 +170,15 @@ class _Run:
         if row is None or row.version != self.plan.base_version:
             raise PlanStaleError
         for table in stored.tables():
-            if len(await self._stage(table, None, BATCH)) == BATCH:
+            if not (await self._stage(table))[1]:
                 raise _BehindError
         names = {field.renamed_from: field.key for field in self.proposal if field.renamed_from is not None}
         for table in stored.tables():
             changed = await stored.exchange(table, self.plan.id, self.row.site_id, names)
             progress.changed += 0 if table.past else changed
+        remaker = self._remaker()
+        if remaker.levelling or self.plan.undoes is not None:
+            await stored.settle(stored.tables(), self.plan.id, remaker.levelled_in_public)
         await self._check_unique(row)
         await self._switch(row, progress.changed)
         progress.phase, progress.version = "clean", row.version

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from scaicms.features.content_types.fields import COMPONENT_TYPES, FieldDefinition, all_components
 from scaicms.features.content_types.reshaping import moved_keys, source_of
 
-Op = Literal["add", "remove", "rename", "retype", "tighten", "loosen"]
+Op = Literal["add", "remove", "rename", "retype", "share", "tighten", "loosen"]
 
 # Changing these never invalidates stored data.
 _HARMLESS = frozenset({"label", "help", "searchable", "indexed", "indexed_within", "default"})
@@ -101,17 +101,24 @@ def _between(
     where = path + new.key
     if old.key != new.key:
         yield Change("rename", where, False, False, f"was called {old.key}", *keys)
+    shares = old.localized and not new.localized
+    if shares:
+        # What is lost by it the stored values tell.
+        what = "has one value for all locales of an item"
+        yield Change("share", where, False, False, what, *keys, new.unique, False)
     if old.type != new.type:
         lossless = (old.type, new.type) in _LOSSLESS
-        unique = new.unique and not old.unique
+        unique = new.unique and not old.unique and not shares
         yield Change(
             "retype", where, not lossless, False, f"becomes {new.type} after {old.type}", *keys, unique, new.localized
         )
         return
     was, now = _options(old), _options(new)
+    if shares:
+        now["localized"] = was["localized"]
     tightened = [name for name in was if name not in _HARMLESS and not _is_looser(name, was[name], now[name])]
     if tightened:
-        unique = "unique" in tightened or (new.unique and old.localized and not new.localized)
+        unique = "unique" in tightened and not shares
         yield Change("tighten", where, False, False, ", ".join(tightened), *keys, unique, new.localized)
     other = [name for name in was if was[name] != now[name] and name not in tightened]
     if other:
@@ -136,4 +143,4 @@ def _is_looser(name: str, old: Any, new: Any) -> bool:
         return new is None or (old is not None and new > old)
     if name in ("options", "allowed") and old is not None and new is not None:
         return set(old) <= set(new)
-    return name == "pattern" and new is None
+    return (name == "pattern" and new is None) or (name == "localized" and bool(new))

@@ -39,7 +39,7 @@ class PlanService(Service):
         row = await writable(principal, site, key, lock=False)
         _check_sources(fields_of(row.definitions), proposal)
         check_defaults(proposal)
-        return await _tried(principal, row, proposal)
+        return await _tried(principal, site, row, proposal)
 
     async def apply(self, principal: Principal, site: Site, key: str, plan_id: UUID) -> SchemaPlanRow:
         """Hand a plan to the workers.
@@ -72,7 +72,7 @@ class PlanService(Service):
                 raise NothingToRollBackError
             last, before = newest
             proposal = inverted(fields_of(before.proposal), fields_of(last.proposal))
-            return await _hand_over(principal, await _tried(principal, row, proposal, undone=last.plan_id))
+            return await _hand_over(principal, await _tried(principal, site, row, proposal, undone=last.plan_id))
 
     async def versions(
         self, principal: Principal, site: Site, key: str, *, limit: int, offset: int
@@ -83,9 +83,16 @@ class PlanService(Service):
 
 
 async def _tried(
-    principal: Principal, row: ContentTypeRow, proposal: Sequence[FieldDefinition], *, undone: UUID | None = None
+    principal: Principal,
+    site: Site,
+    row: ContentTypeRow,
+    proposal: Sequence[FieldDefinition],
+    *,
+    undone: UUID | None = None,
 ) -> SchemaPlanRow:
     await repository.forget_old_plans(row.id)
+    # Kept with the plan: what it says is what will be, also if the site gets another default locale before.
+    order = list(dict.fromkeys((site.default_locale, *site.locales)))
     plan_id = new_id()
     return await SchemaPlanRow.create(
         id=plan_id,
@@ -93,7 +100,7 @@ async def _tried(
         type_id=row.id,
         base_version=row.version,
         proposal=stored_form(proposal),
-        found=await Trial(row, proposal, undone).run(plan_id),
+        found=await Trial(row, proposal, undone, order).run(plan_id),
         undoes=undone,
         state="planned",
         created_at=utcnow(),

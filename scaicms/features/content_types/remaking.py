@@ -1,8 +1,9 @@
 """One stored row at a time: what a plan makes of it, and what is wrong with that."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from asyncpg import Record
 
@@ -10,6 +11,7 @@ from scaicms.features.content_types import stored
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
 from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.levelling import Data, Levelling
 from scaicms.features.content_types.reshaping import Reshaper, restored
 from scaicms.features.content_types.stored import NewRow
 from scaicms.infra.db.typed_rows import TypedRows
@@ -17,69 +19,136 @@ from scaicms.kit import json
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.etags import versioned_etag
 
+# Where the backup of a document keeps what it had taken from other locales; no field is called so.
+TAKEN = "$fallback_fields"
+
 
 @dataclass(frozen=True, slots=True)
 class Remade:
-    """A row before and after; `errors` say why it cannot become what it should."""
+    """A row before and after; `errors` say why it cannot become what it should.
+
+    `levelled` are fields whose value is that of another locale now, `lost` those of them that had another of their own.
+    """
 
     before: dict[str, Any]
     after: dict[str, Any]
     errors: Sequence[FieldError] = ()
+    levelled: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    taken: tuple[Mapping[str, str], Mapping[str, str]] = ({}, {})
+    """What a document shows of other locales, before and after."""
 
 
 class Remaker:
-    """Rows of one type under a proposal; `undoing`: rows bring along what the undone change had made of them."""
+    """Rows of one type under a proposal; `undone`: the plan that is undone, rows bring along what it had made of them.
+    `order`: locales, the first of which gives all of an item what they share from now on."""
 
     def __init__(
-        self, old: CompiledType, new: CompiledType, proposal: Sequence[FieldDefinition], *, undoing: bool
+        self,
+        old: CompiledType,
+        new: CompiledType,
+        proposal: Sequence[FieldDefinition],
+        *,
+        undone: UUID | None,
+        order: Sequence[str],
     ) -> None:
-        self._old, self._new, self._proposal, self._undoing = old, new, proposal, undoing
+        self._old, self._new, self._proposal, self._undone = old, new, proposal, undone
         self._public = new.without_private()
         self._reshaper = Reshaper(tuple(old.fields.values()), proposal)
         self._refers = old.has_relations or new.has_relations
         found = changes(tuple(old.fields.values()), proposal)
         self._names = {field.renamed_from: field.key for field in proposal if field.renamed_from is not None}
         self._touched = frozenset(change.new_key for change in found if not change.safe)
+        again = {*self._touched, *(change.new_key for change in found if change.op == "add")}
+        self.levelling = Levelling(old.fields, proposal, order, undone=again if undone is not None else ())
 
-    def remake(self, table: TypedRows, row: Record) -> Remade:
+    @property
+    def levelled_in_public(self) -> list[str]:
+        return sorted(self.levelling.sources.keys() & self._public.fields.keys())
+
+    async def page(
+        self, table: TypedRows, plan_id: UUID, *, after: str | None, limit: int
+    ) -> list[tuple[Record, Remade]]:
+        """The next rows that the plan has not seen as they are now, remade."""
+        rows = await stored.page(
+            table, self._old.id, plan_id, self._undone, after=after, limit=limit, levels=bool(self.levelling)
+        )
+        leads = await self.levelling.leads(table, rows, self._undone, self._reshaped)
+        return [(row, self._remake(table, row, leads.get((row["item_id"], row["state"])))) for row in rows]
+
+    def _remake(self, table: TypedRows, row: Record, lead: Data | None) -> Remade:
         data, before, after = stored.decoded(row)
+        reshaped = self._reshaped(table, data, before, after)
+        taken: dict[str, str] = json.loads(row["body"]).get("fallback_fields", {}) if table.rendered else {}
+        made = Remade(data, reshaped)
+        if lead is not None:
+            made = self._level(made, lead, taken)
+        if table.rendered:
+            made = replace(made, taken=(taken, self._taken(taken, made, before, level=lead is not None)))
+        return self._checked(table, made)
+
+    def _reshaped(self, table: TypedRows, data: Data, before: Data | None, after: Data | None) -> dict[str, Any]:
         reshaped = self._reshaper.reshape(data)
-        if self._undoing and before is not None and after is not None:
+        if self._undone is not None and before is not None and after is not None:
             reshaped = restored(reshaped, self._proposal, (self._old.fields, data), (before, after))
-        if not table.private:
-            reshaped = self._new.public(reshaped)
+        return reshaped if table.private else self._new.public(reshaped)
+
+    def _level(self, made: Remade, lead: Data, taken: Mapping[str, str]) -> Remade:
+        own, after = made.after, dict(made.after)
+        for key, source in self.levelling.sources.items():
+            if key in lead:
+                after[key] = lead[key]
+            elif source in taken:
+                after.pop(key, None)
+        levelled = frozenset(key for key in self.levelling.sources if own.get(key) != after.get(key))
+        lost = frozenset(key for key in levelled & own.keys() if self.levelling.sources[key] not in taken)
+        return replace(made, after=after, levelled=levelled, lost=lost)
+
+    def _taken(self, taken: Mapping[str, str], made: Remade, before: Data | None, *, level: bool) -> dict[str, str]:
+        """What a document shows of other locales: nothing in fields that they share, and again what it did before the
+        change that is undone."""
+        now = {self._names.get(key, key): locale for key, locale in taken.items()}
+        for key, locale in ((before or {}).get(TAKEN) or {}).items():
+            if key in self._new.localized_keys and before is not None and made.after.get(key) == before.get(key):
+                now[key] = locale
+        shared = self.levelling.sources if level else ()
+        return {key: locale for key, locale in now.items() if key in made.after and key not in shared}
+
+    def _checked(self, table: TypedRows, made: Remade) -> Remade:
+        reshaped = made.after
         try:
             checked = (self._new if table.private else self._public).validate(reshaped, reshaped)
         except InvalidError as error:
             if table.past:
-                return Remade(data, _without(reshaped, error.errors) if table.rendered else reshaped)
+                return replace(made, after=_without(reshaped, error.errors) if table.rendered else reshaped)
             # What did not fit before, in fields that the plan is not about, is not the plan's fault.
-            return Remade(data, reshaped, [e for e in error.errors if e.pointer.split("/")[2] in self._touched])
+            return replace(made, errors=[e for e in error.errors if e.pointer.split("/")[2] in self._touched])
         # A default is for new items and new fields, not for what somebody took away.
-        return Remade(data, {key: value for key, value in checked.items() if key in reshaped})
+        return replace(made, after={key: value for key, value in checked.items() if key in reshaped})
 
     def new_row(self, table: TypedRows, row: Record, remade: Remade) -> NewRow:
         """The row as it waits to be exchanged."""
         key, stamp = row["key"], row["stamp"]
-        body = self._body(row["body"], remade.after) if table.rendered else None
+        body = self._body(row["body"], remade) if table.rendered else None
+        references = self._references(remade.after) if table.references is not None and self._refers else None
         if remade.after == remade.before and body == row["body"]:
-            return NewRow(key, stamp)
+            return NewRow(key, stamp, references=references)
         return NewRow(
             key,
             stamp,
-            before=json.dumps_text(remade.before),
+            before=json.dumps_text({**remade.before, TAKEN: remade.taken[0]} if remade.taken[0] else remade.before),
             after=json.dumps_text(remade.after),
             body=body,
             etag=versioned_etag(json.loads(body)["version"], body) if body is not None else None,
-            references=self._references(remade.after) if table.references is not None and self._refers else None,
+            references=references,
         )
 
-    def _body(self, body: bytes, data: dict[str, Any]) -> bytes:
-        document = json.loads(body)
+    def _body(self, body: bytes, remade: Remade) -> bytes:
+        document, data = json.loads(body), remade.after
         document["data"] = self._new.published(data)
-        if "fallback_fields" in document:
-            taken = {self._names.get(key, key): locale for key, locale in document["fallback_fields"].items()}
-            document["fallback_fields"] = {key: locale for key, locale in taken.items() if key in data}
+        document.pop("fallback_fields", None)
+        if taken := {key: locale for key, locale in remade.taken[1].items() if key in data}:
+            document["fallback_fields"] = taken
         if "unpublished" in document:
             document |= self._still_named(document.pop("unpublished"), data)
         return json.dumps(document)

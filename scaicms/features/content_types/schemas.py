@@ -80,6 +80,9 @@ class PlannedChange(Answer):
     what: str
     destructive: bool = Field(description="Whether values are given up; a rollback brings them back.")
     rows: int = Field(description="Stored rows (drafts and documents) that hold what the change is about.")
+    items: int = Field(
+        default=0, description="Of a field that becomes shared (`share`): items of which locales have different values."
+    )
     failing: list[FailingRow] = Field(description="The first 100 rows that would not fit.")
     failing_total: int
     lock: Literal["none", "writes"] = Field(
@@ -92,6 +95,10 @@ class PlanOut(Answer):
     base_version: int
     state: Literal["planned", "applying", "applied", "failed"]
     changes: list[PlannedChange]
+    locales: list[str] = Field(
+        default_factory=list,
+        description="Where the value of a field that becomes shared is taken from: the first of these that has one.",
+    )
     rows_total: int
     rows_checked: int = Field(description="Rows that the dry run looked at; applying looks at all.")
     seconds: float = Field(description="How long applying will take, judged by the dry run.")

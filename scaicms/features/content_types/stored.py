@@ -50,20 +50,30 @@ async def count(table: TypedRows, type_id: UUID) -> int:
 
 
 async def page(
-    table: TypedRows, type_id: UUID, plan_id: UUID, undone: UUID | None, *, after: str | None, limit: int
+    table: TypedRows,
+    type_id: UUID,
+    plan_id: UUID,
+    undone: UUID | None,
+    *,
+    after: str | None,
+    limit: int,
+    levels: bool = False,
 ) -> list[Record]:
-    """Rows that the plan has not seen as they are now, in the order of their ids; with what `undone` had changed."""
+    """Rows that the plan has not seen as they are now, in the order of their ids; with what `undone` had changed. If
+    the plan `levels` values, also those whose item has changed in another locale."""
     # Two statements and not one with `$6 IS NULL OR`, which no index answers. And look-ups instead of joins: the
     # planner, who does not know yet how much is waiting, would compare every row with every other.
     further = f"AND r.id > $6::text::{table.key_type}" if after is not None else ""
+    state, stamp = _state_and_stamp(table) if levels else ("NULL::text", "r.xmin::text")
     return await db.fetch(
-        f"""SELECT r.id::text AS key, r.xmin::text AS stamp, r.item_id, r.locale, r.data,
+        f"""SELECT r.id::text AS key, n.stamp, n.state, r.item_id, r.locale, r.data,
                    {"r.body" if table.rendered else "NULL::bytea"} AS body, b.before, b.after
             FROM {table.table} r
+            CROSS JOIN LATERAL (SELECT {state} AS state, {stamp} AS stamp OFFSET 0) n
             LEFT JOIN LATERAL (
                 SELECT p.before, p.after FROM content_type_plan_rows p
                 WHERE p.plan_id = $4 AND p.store = $3 AND p.key = r.id::text OFFSET 0) b ON true
-            WHERE {table.belongs} {further} AND r.xmin::text IS DISTINCT FROM (
+            WHERE {table.belongs} {further} AND n.stamp IS DISTINCT FROM (
                 SELECT p.stamp FROM content_type_plan_rows p
                 WHERE p.plan_id = $2 AND p.store = $3 AND p.key = r.id::text)
             ORDER BY r.id LIMIT $5""",
@@ -74,6 +84,46 @@ async def page(
         limit,
         *([after] if after is not None else []),
     )
+
+
+def _state_and_stamp(table: TypedRows) -> tuple[str, str]:
+    """SQL: the state of the row `r`, and what changes when a row of its item in this state does, comes or goes."""
+    states, stamps = [], []
+    for state, condition in table.states.items():
+        holds = condition.format(row="r")
+        states.append(f"WHEN {holds} THEN '{state}'")
+        stamps.append(
+            f"""WHEN {holds} THEN (SELECT '{state} ' || string_agg(m.xmin::text, ' ' ORDER BY m.id)
+                FROM {table.table} m WHERE m.item_id = r.item_id AND {condition.format(row="m")})"""
+        )
+    return f"CASE {' '.join(states)} END", f"CASE {' '.join(stamps)} ELSE r.xmin::text END"
+
+
+async def mates(
+    table: TypedRows, state: str, item_ids: Sequence[UUID], keys: Sequence[str], undone: UUID | None
+) -> list[Record]:
+    """All rows of items in a state, with these keys of their data and of what `undone` had changed. To be asked after
+    `page`: what comes between them changes the stamp."""
+    few = """(SELECT coalesce(jsonb_object_agg(k.key, {0}->k.key), '{{}}')
+              FROM unnest($3::text[]) k(key) WHERE {0} ? k.key)"""
+    return await db.fetch(
+        f"""SELECT r.item_id, r.locale, {few.format("r.data")} AS data,
+                   {_TAKEN if table.rendered else "NULL::jsonb"} AS taken,
+                   CASE WHEN b.before IS NOT NULL THEN {few.format("b.before")} END AS before,
+                   CASE WHEN b.after IS NOT NULL THEN {few.format("b.after")} END AS after
+            FROM {table.table} r
+            LEFT JOIN LATERAL (
+                SELECT p.before, p.after FROM content_type_plan_rows p
+                WHERE p.plan_id = $4 AND p.store = $2 AND p.key = r.id::text OFFSET 0) b ON true
+            WHERE r.item_id = ANY($1) AND {table.states[state].format(row="r")}""",
+        item_ids,
+        table.name,
+        keys,
+        undone,
+    )
+
+
+_TAKEN = "convert_from(r.body, 'UTF8')::jsonb->'fallback_fields'"
 
 
 async def stage(table: TypedRows, plan_id: UUID, rows: Sequence[NewRow]) -> None:
@@ -117,35 +167,54 @@ async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID, names: Mappin
 
 
 async def _exchange_references(table: TypedRows, plan_id: UUID, site_id: UUID) -> None:
-    touched = f"""SELECT r.item_id, s.refs FROM content_type_plan_rows s
+    # Of an item of which any locale changes, what all of them point to.
+    touched = f"""SELECT r.item_id FROM content_type_plan_rows s
                   JOIN {table.table} r ON r.id = s.key::{table.key_type}
-                  WHERE s.plan_id = $1 AND s.store = $2 AND s.refs IS NOT NULL"""
-    await db.execute(
-        f"DELETE FROM {table.references} USING ({touched}) t WHERE {table.references}.item_id = t.item_id",
-        plan_id,
-        table.name,
-    )
+                  WHERE s.plan_id = $1 AND s.store = $2 AND s.after IS NOT NULL AND s.refs IS NOT NULL"""
+    await db.execute(f"DELETE FROM {table.references} WHERE item_id IN ({touched})", plan_id, table.name)
     await db.execute(
         f"""INSERT INTO {table.references} (site_id, item_id, field, target_id)
-            SELECT DISTINCT $3::uuid, t.item_id, ref->>0, (ref->>1)::uuid
-            FROM ({touched}) t CROSS JOIN LATERAL jsonb_array_elements(t.refs) ref""",
+            SELECT DISTINCT $3::uuid, r.item_id, ref->>0, (ref->>1)::uuid
+            FROM content_type_plan_rows s JOIN {table.table} r ON r.id = s.key::{table.key_type}
+            CROSS JOIN LATERAL jsonb_array_elements(s.refs) ref
+            WHERE s.plan_id = $1 AND s.store = $2 AND r.item_id IN ({touched})""",
         plan_id,
         table.name,
         site_id,
     )
 
 
-async def duplicates(table: TypedRows, type_id: UUID, key: str, limit: int, *, localized: bool) -> list[Record]:
-    """Rows whose value of a field another item has too: in the same locale if each has its own, else in any."""
+async def settle(tables: Sequence[TypedRows], plan_id: UUID, keys: Sequence[str]) -> None:
+    """After all are exchanged, by a plan that gave rows values of others or took them back; `keys` of public fields."""
+    for statement in (statement for table in tables for statement in table.settle):
+        await db.execute(statement, plan_id, keys)
+
+
+async def duplicates(
+    table: TypedRows,
+    type_id: UUID,
+    key: str,
+    limit: int,
+    *,
+    localized: bool,
+    order: Sequence[str] | None = None,
+) -> list[Record]:
+    """Rows whose value of a field another item has too: in the same locale if each has its own, else in any. With an
+    `order` of locales only the first value of each item counts."""
     alike = f"PARTITION BY {'r.locale, ' if localized else ''}r.data->$2"
+    rows = f"SELECT r.item_id, r.locale, r.data FROM {table.table} r WHERE {table.belongs} AND r.data ? $2"
+    if order is not None:
+        rows = f"""SELECT DISTINCT ON (f.item_id) f.* FROM ({rows}) f
+                   ORDER BY f.item_id, array_position($4::text[], f.locale::text), f.locale"""
     return await db.fetch(
         f"""SELECT item_id, locale FROM (
                 SELECT r.item_id, r.locale, min(r.item_id::text) OVER w <> max(r.item_id::text) OVER w AS others
-                FROM {table.table} r WHERE {table.belongs} AND r.data ? $2 WINDOW w AS ({alike})) d
+                FROM ({rows}) r WINDOW w AS ({alike})) d
             WHERE others ORDER BY item_id LIMIT $3""",
         type_id,
         key,
         limit,
+        *([list(order)] if order is not None else []),
     )
 
 

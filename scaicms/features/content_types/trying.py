@@ -34,6 +34,9 @@ class Finding:
     rows: int = 0
     failing: list[dict[str, Any]] = field(default_factory=list)
     failing_total: int = 0
+    items: set[UUID] = field(default_factory=set)
+    """Those whose locales differ."""
+    loses: bool = False
 
     def fail(self, table: TypedRows, row: Record, error: FieldError) -> None:
         self.failing_total += 1
@@ -46,8 +49,9 @@ class Finding:
             "op": self.change.op,
             "field": self.change.field,
             "what": self.change.what,
-            "destructive": self.change.destructive,
+            "destructive": self.change.destructive or self.loses,
             "rows": self.rows,
+            "items": len(self.items),
             "failing": self.failing,
             "failing_total": self.failing_total,
             # Readers never wait. Who writes items of the type does while rows are exchanged, the last step.
@@ -58,11 +62,13 @@ class Finding:
 class Trial:
     """A proposal, tried row by row."""
 
-    def __init__(self, row: ContentTypeRow, proposal: Sequence[FieldDefinition], undone: UUID | None) -> None:
-        self._row, self._undone = row, undone
+    def __init__(
+        self, row: ContentTypeRow, proposal: Sequence[FieldDefinition], undone: UUID | None, order: Sequence[str]
+    ) -> None:
+        self._row, self._order = row, list(order)
         old = fields_of(row.definitions)
         self.findings = [Finding(change) for change in changes(old, proposal)]
-        self._remaker = Remaker(compile_row(row), compile_row(row, proposal), proposal, undoing=undone is not None)
+        self._remaker = Remaker(compile_row(row), compile_row(row, proposal), proposal, undone=undone, order=order)
 
     async def run(self, plan_id: UUID) -> dict[str, Any]:
         """The report, as it is stored and shown."""
@@ -73,23 +79,27 @@ class Trial:
             checked += await self._table(table, plan_id)
             await self._duplicates(table)
         spent = time.perf_counter() - started
+        for finding in self.findings:
+            # What was not looked at may be lost.
+            finding.loses |= finding.change.op == "share" and checked < total
         return {
             "changes": [finding.as_dict() for finding in self.findings],
+            "locales": self._order,
             "rows_total": total,
             "rows_checked": checked,
             "seconds": round(spent * _APPLY_FACTOR * (total / checked if checked else 1), 1),
         }
 
     async def _table(self, table: TypedRows, plan_id: UUID) -> int:
-        after, checked = None, 0
+        after, checked, limit = None, 0, self._remaker.levelling.rows_a_page(BATCH)
         while checked < MAX_CHECKED:
-            rows = await stored.page(table, self._row.id, plan_id, self._undone, after=after, limit=BATCH)
-            for row in rows:
-                self._take(table, row, self._remaker.remake(table, row))
-            checked += len(rows)
-            if len(rows) < BATCH:
+            made = await self._remaker.page(table, plan_id, after=after, limit=limit)
+            for row, remade in made:
+                self._take(table, row, remade)
+            checked += len(made)
+            if len(made) < limit:
                 break
-            after = rows[-1]["key"]
+            after = made[-1][0]["key"]
             # Checking is work of this process: let others have a turn.
             await asyncio.sleep(0)
         return checked
@@ -101,6 +111,9 @@ class Trial:
                 finding.rows += change.new_key in remade.after and change.new_key not in remade.before
             else:
                 finding.rows += not change.safe and change.old_key in remade.before
+            if change.op == "share" and change.new_key in remade.levelled:
+                finding.items.add(row["item_id"])
+                finding.loses |= change.new_key in remade.lost
         for error in remade.errors:
             self._finding_of(error).fail(table, row, error)
 
@@ -113,8 +126,9 @@ class Trial:
         for finding in self.findings:
             change = finding.change
             if table.private and change.makes_unique and change.old_key is not None:
+                order = self._order if change.op == "share" else None
                 for row in await stored.duplicates(
-                    table, self._row.id, change.old_key, MAX_FAILING, localized=change.localized
+                    table, self._row.id, change.old_key, MAX_FAILING, localized=change.localized, order=order
                 ):
                     message = "Another item has this value."
                     finding.fail(table, row, FieldError(f"/data/{change.new_key}", "not_unique", message))

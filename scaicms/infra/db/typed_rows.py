@@ -1,6 +1,7 @@
 """Tables whose rows hold `data` of content types, as their features declare them: a change of a type rewrites it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,8 @@ class TypedRows:
     """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
     keyed: tuple[str, ...] = ()
     """Columns (jsonb) that keep something by the keys of fields."""
+    states: Mapping[str, str] = field(default_factory=lambda: {"now": "true"})
+    """Rows of an item in the same state have the same values in fields that its locales share. Name to SQL that tells
+    whether the row `{row}` is in it; what is in none, because it is past, keeps what it has."""
+    settle: Sequence[str] = ()
+    """Statements that bring in step what hangs on rows of which values came from others: plan $1, public fields $2."""
