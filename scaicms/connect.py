@@ -7,6 +7,7 @@ from typing import Literal
 from scaicms import registry
 from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
+from scaicms.features.sites.service import declare_locale_rows
 from scaicms.infra.jobs.metrics import declare_figures
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
@@ -18,6 +19,7 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     """Connect this process and give the services over its connections."""
     declare(registry.permissions(), subjects=registry.subjects(), targets=registry.targets())
     declare_rows(registry.typed_rows())
+    declare_locale_rows(registry.locale_rows())
     declare_parts(registry.bundle_parts())
     declare_figures(registry.figures())
     registry.connect_events()

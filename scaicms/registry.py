@@ -16,6 +16,7 @@ from scaicms.features.sites.feature import FEATURE as SITES
 from scaicms.features.taxonomies.feature import FEATURE as TAXONOMIES
 from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
+from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
@@ -84,6 +85,10 @@ def targets() -> dict[str, str]:
 
 def typed_rows() -> list[TypedRows]:
     return [rows for feature in FEATURES for rows in feature.typed_rows]
+
+
+def locale_rows() -> list[LocaleRows]:
+    return [rows for feature in FEATURES for rows in feature.locale_rows]
 
 
 def bundle_parts() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import Event
 from scaicms.infra.events.record import Subscriber
@@ -42,3 +43,5 @@ class Feature:
     """Tables with `data` of content types, for whoever changes the types."""
     figures: Sequence[Figures] = ()
     """Gauges that `/metrics` asks the database for."""
+    locale_rows: Sequence[LocaleRows] = ()
+    """What is stored by locale, for whoever takes a locale away from a site."""

@@ -1,6 +1,13 @@
 """What can be wrong with content."""
 
-from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError, PreconditionFailedError, UnavailableError
+from scaicms.kit.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionFailedError,
+    UnavailableError,
+)
 
 
 class ItemNotFoundError(NotFoundError):
@@ -17,6 +24,10 @@ class NotHeldError(NotFoundError):
 
 class HeldError(ConflictError):
     code, message = "on_hold", "This item is on legal hold and cannot be removed for good."
+
+
+class LocaleGoneError(InvalidError):
+    code, message = "unknown_locale", "The site does not have this locale any more."
 
 
 class SlugTakenError(ConflictError):

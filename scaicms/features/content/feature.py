@@ -5,6 +5,7 @@ from datetime import timedelta
 from scaicms.features.content import events, permissions
 from scaicms.features.content.jobs import COMPACT_HISTORY, EMPTY_TRASH, CompactPayload, EmptyTrashPayload
 from scaicms.features.content.subscribers import SUBSCRIBERS
+from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.jobs import Periodic
 from scaicms.infra.jobs.metrics import Figures
@@ -81,6 +82,29 @@ DUE = Figures(
     ask="scaicms.features.content.schedule_repository:due_figures",
 )
 
+# Whoever writes items holds their type; a locale that is new to an item is looked for at the site when it is stored.
+TRANSLATIONS = LocaleRows(
+    hold="""SELECT pg_advisory_xact_lock(content_type_lock(t.id))
+            FROM (SELECT id FROM content_types WHERE site_id = $1 ORDER BY id) t""",
+    used="""SELECT e.locale, k.what, count(*) AS number
+            FROM items i JOIN entries e ON e.item_id = i.id
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN i.deleted_at IS NULL THEN 'drafts' ELSE 'trash' END AS what
+                UNION ALL SELECT 'documents' FROM documents d WHERE d.item_id = i.id AND d.locale = e.locale) k
+            WHERE i.site_id = $1 AND e.locale = ANY($2) GROUP BY e.locale, k.what""",
+    advice={
+        "drafts": "{number} items have a draft in {locale}; GET /content/export?locale={locale} lists them. Take each"
+        " away, DELETE /content/{{id}}/translations/{locale}, or the item where it has no other locale.",
+        "documents": "{number} of them are published in {locale}; deleting the translation unpublishes it.",
+        "trash": "{number} items in the trash have a draft in {locale}; GET /content/trash lists them. Restore and"
+        " delete them for good, or wait until the trash is emptied.",
+    },
+    lacking="""SELECT count(*) FROM items i WHERE i.site_id = $1 AND i.deleted_at IS NULL AND (
+                   NOT EXISTS (SELECT 1 FROM entries e WHERE e.item_id = i.id AND e.locale = $2)
+                   OR EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id)
+                      AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id AND d.locale = $2))""",
+)
+
 FEATURE = Feature(
     name="content",
     models="scaicms.features.content.models",
@@ -110,4 +134,5 @@ FEATURE = Feature(
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,
     figures=(DUE,),
+    locale_rows=(TRANSLATIONS,),
 )

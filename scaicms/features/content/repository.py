@@ -7,6 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.content.errors import LocaleGoneError
 from scaicms.features.content.records import Item, Revision, Target
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import Showing
@@ -115,12 +116,22 @@ async def hold_items(site_id: UUID, item_ids: Sequence[UUID], type_keys: Sequenc
     )
 
 
+# Of the site $2, in the locale $8: asked when the type is held, so that nobody takes the locale away meanwhile.
+HAS_LOCALE = """EXISTS (SELECT 1 FROM sites s WHERE s.id = $2
+                    AND s.locales @> jsonb_build_array(jsonb_build_object('code', $8::text)))"""
+
+
 async def insert_item(item: Item) -> None:
-    await db.execute(
-        """WITH item AS (INSERT INTO items (id, site_id, type_id, slug, stage, created_at, created_by)
-                         VALUES ($1, $2, $3, $4, $11, $5, $6))
-           INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
-           VALUES ($7, $1, $8, $9::jsonb, $10, $5, $6)""",
+    """A new item with its first draft.
+
+    Raises:
+        LocaleGoneError: the site does not have the locale.
+    """
+    made = await db.execute(
+        f"""WITH item AS (INSERT INTO items (id, site_id, type_id, slug, stage, created_at, created_by)
+                          VALUES ($1, $2, $3, $4, $11, $5, $6))
+            INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
+            SELECT $7::uuid, $1, $8::text, $9::jsonb, $10::int, $5, $6 WHERE {HAS_LOCALE}""",
         item.id,
         item.site_id,
         item.content_type.id,
@@ -133,6 +144,8 @@ async def insert_item(item: Item) -> None:
         item.version,
         item.stage.key if item.stage is not None else None,
     )
+    if not made:
+        raise LocaleGoneError
 
 
 async def put_stage(site_id: UUID, item_id: UUID, stage: str) -> None:

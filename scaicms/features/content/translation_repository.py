@@ -7,8 +7,10 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.content.errors import LocaleGoneError
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.records import Item
+from scaicms.features.content.repository import HAS_LOCALE
 from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.ids import new_id
@@ -29,18 +31,25 @@ async def entries(site_id: UUID, item_id: UUID) -> list[Record]:
 
 
 async def insert_entry(item: Item) -> None:
-    """An item's draft in one more locale."""
-    await db.execute(
-        """INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
-           VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7)""",
+    """An item's draft in one more locale.
+
+    Raises:
+        LocaleGoneError: the site does not have the locale.
+    """
+    made = await db.execute(
+        f"""INSERT INTO entries (id, item_id, locale, data, version, updated_at, updated_by)
+            SELECT $1::uuid, $3::uuid, $8::text, $4::jsonb, $5::int, $6::timestamptz, $7::uuid WHERE {HAS_LOCALE}""",
         new_id(),
+        item.site_id,
         item.id,
-        item.locale,
         json.dumps_text(item.data),
         item.version,
         item.updated_at,
         item.updated_by,
+        item.locale,
     )
+    if not made:
+        raise LocaleGoneError
 
 
 async def share(item: Item, keys: Collection[str]) -> None:

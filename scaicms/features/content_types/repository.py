@@ -56,6 +56,11 @@ async def stages_in_use(type_id: UUID, *, but: Iterable[str]) -> dict[str, int]:
     return {row["stage"]: row["items"] for row in rows}
 
 
+async def keep_site(site_id: UUID) -> None:
+    """Until the transaction ends, nobody deletes the site or takes a locale from it, which looks at all its types."""
+    await db.execute("SELECT 1 FROM sites WHERE id = $1 FOR KEY SHARE", site_id)
+
+
 async def hold(type_id: UUID) -> int | None:
     """Keep changes of a type's stored data out until this transaction ends; the version that the type has, if any."""
     version: int | None = await db.fetchval("SELECT type_version FROM hold_content_type($1)", type_id)

@@ -188,6 +188,7 @@ class ContentTypeService(Service):
         )
         try:
             async with db.transaction():
+                await repository.keep_site(site.id)
                 await row.save(force_create=True)
                 await repository.add_version(row, new.fields, None, principal)
                 await ask_for_indexes(site.id, row.id, (), new.fields)

@@ -15,6 +15,15 @@ class SiteInUseError(ConflictError):
     code, message = "site_in_use", "The site still has content types; delete them first."
 
 
+class LocaleInUseError(ConflictError):
+    code, message = "locale_in_use", "There is content in a locale that would be gone; `errors` say what to do first."
+
+
+class DefaultLocaleLackingError(ConflictError):
+    code = "default_locale_lacking"
+    message = "Items would be missing where nobody names a locale."
+
+
 class DomainTakenError(ConflictError):
     code, message = "domain_taken", "A site answers on this host already."
 

@@ -1,10 +1,11 @@
 """Every query on sites."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from scaicms.features.sites.models import SiteDomainRow, SiteRow
 from scaicms.infra import db
+from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.kit.ids import is_key, parse_id
 
 
@@ -27,6 +28,39 @@ async def has_structure(site_id: UUID) -> bool:
     sql = """SELECT EXISTS (SELECT 1 FROM content_types WHERE site_id = $1)
                  OR EXISTS (SELECT 1 FROM taxonomies WHERE site_id = $1)"""
     return bool(await db.fetchval(sql, site_id))
+
+
+_declared: list[LocaleRows] = []
+
+
+def declare(rows: Iterable[LocaleRows]) -> None:
+    """Make known what all features store by locale; called once at start-up."""
+    _declared[:] = rows
+
+
+async def keep_locales(site_id: UUID, seconds: float) -> None:
+    """Wait until nobody writes anything in any locale of the site, and let nobody until this transaction ends.
+
+    Raises:
+        asyncpg.LockNotAvailableError: somebody has been writing for longer than `seconds`.
+    """
+    await db.execute(f"SET LOCAL lock_timeout = {int(seconds * 1000)}")
+    for rows in _declared:
+        await db.execute(rows.hold, site_id)
+
+
+async def used_locales(site_id: UUID, locales: Sequence[str]) -> list[str]:
+    """What there is in these locales, and what is to be done with it first."""
+    found = [(rows, row) for rows in _declared for row in await db.fetch(rows.used, site_id, list(locales))]
+    return [
+        rows.advice[row["what"]].format(locale=row["locale"], number=row["number"])
+        for rows, row in sorted(found, key=lambda one: (one[1]["locale"], list(one[0].advice).index(one[1]["what"])))
+    ]
+
+
+async def lacking(site_id: UUID, locale: str) -> int:
+    """How many things have nothing in the locale."""
+    return sum([int(await db.fetchval(r.lacking, site_id, locale)) for r in _declared if r.lacking is not None])
 
 
 async def domains(site_id: UUID) -> list[SiteDomainRow]:

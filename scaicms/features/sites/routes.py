@@ -4,7 +4,7 @@ from aiohttp import web
 
 from scaicms.features.sites import permissions
 from scaicms.features.sites.models import SiteRow
-from scaicms.features.sites.schemas import CreateDomain, CreateSite, DomainOut, SiteOut, UpdateSite
+from scaicms.features.sites.schemas import CreateDomain, CreateSite, DomainOut, SiteOut, UpdateSite, UpdateSiteQuery
 from scaicms.features.sites.service import SiteService
 from scaicms.kit.schemas import PageQuery
 from scaicms.web.call import Call
@@ -62,16 +62,22 @@ async def read_site(call: Call) -> web.StreamResponse:
     "/{id}",
     authenticated="needs sites:update at the site, which the service checks",
     summary="Change a site",
+    description="409 `locale_in_use` where there is content, also in the trash, in a locale that is not among `locales`"
+    " any more; 409 `default_locale_lacking` where items have nothing in another `default_locale`: `errors` say how"
+    " much there is and what to do.",
+    query=UpdateSiteQuery,
     body=UpdateSite,
     body_example={"name": "The Blog"},
     response=SiteOut,
-    errors=(404, 412),
+    errors=(404, 409, 412, 503),
     conditional=True,
 )
 async def update_site(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateSite)
     check = matcher(call.request, _etag)
-    row = await call.get(SiteService).update(call.principal, call.path("id"), change, check=check)
+    row = await call.get(SiteService).update(
+        call.principal, call.path("id"), change, check=check, force=call.query(UpdateSiteQuery).force
+    )
     return reply(_out(row), headers={"ETag": _etag(row)})
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.kit.schemas import Answer, Body
+from scaicms.kit.schemas import Answer, Body, Query
 
 DEFAULT_PUBLIC_ROLE = "public"
 SiteKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -71,6 +71,12 @@ class UpdateSite(Body):
     default_locale: LocaleCode | None = None
     locales: list[Locale] | None = Field(default=None, min_length=1, max_length=100)
     settings: SiteSettings | None = None
+
+
+class UpdateSiteQuery(Query):
+    force: bool = Field(
+        default=False, description="Take another default locale although there are items that have nothing in it."
+    )
 
 
 class SiteOut(Answer):

@@ -4,19 +4,23 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from asyncpg import LockNotAvailableError
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.roles.service import RoleService, require_covered
 from scaicms.features.sites import permissions, repository
 from scaicms.features.sites.errors import (
+    DefaultLocaleLackingError,
     DomainNotFoundError,
     DomainTakenError,
+    LocaleInUseError,
     SiteExistsError,
     SiteInUseError,
     SiteNotFoundError,
 )
 from scaicms.features.sites.events import SiteCreated, SiteDeleted, SiteUpdated
 from scaicms.features.sites.models import SiteDomainRow, SiteRow
+from scaicms.features.sites.repository import declare as declare_locale_rows
 from scaicms.features.sites.schemas import (
     DEFAULT_PUBLIC_ROLE,
     CreateDomain,
@@ -30,13 +34,17 @@ from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
-from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.errors import FieldError, InvalidError, UnavailableError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
+__all__ = ["SiteService", "declare_locale_rows", "to_site"]
+
 TOPIC = "sites"
 MAX_CACHED = 10_000
+# How long a change of locales waits for writers to finish; longer, and all of them would wait behind it.
+LOCK_SECONDS = 1.0
 
 
 class SiteService(Service):
@@ -125,9 +133,21 @@ class SiteService(Service):
         return row
 
     async def update(
-        self, principal: Principal, id_or_key: str, change: UpdateSite, *, check: Callable[[SiteRow], None]
+        self,
+        principal: Principal,
+        id_or_key: str,
+        change: UpdateSite,
+        *,
+        check: Callable[[SiteRow], None],
+        force: bool = False,
     ) -> SiteRow:
-        """Change a site. `check` may refuse the row as it is when we hold it."""
+        """Change a site. `check` may refuse the row as it is when we hold it.
+
+        Raises:
+            LocaleInUseError: there is content in a locale that would be gone.
+            DefaultLocaleLackingError: there are items without the new default locale, and it is not to be so all the
+                same (`force`).
+        """
         async with db.transaction():
             row = await self.get(principal, id_or_key, lock=True)
             principal.require(permissions.UPDATE.code, row.id)
@@ -136,6 +156,7 @@ class SiteService(Service):
             row.update_from_dict(change.model_dump(mode="json", exclude_unset=True, exclude_none=True))
             _check(row)
             after = to_site(row)
+            await _keep_content(before, after, force=force)
             if after.public_role != before.public_role:
                 await self._check_public_role(principal, row)
             row.updated_at = utcnow()
@@ -224,3 +245,31 @@ def _check(row: SiteRow) -> None:
         check_locales(row.default_locale, [Locale.model_validate(locale) for locale in row.locales])  # type: ignore[attr-defined]  # JSON column
     except ValueError as error:
         raise InvalidError(errors=[FieldError("/locales", "invalid_locales", str(error))]) from None
+
+
+async def _keep_content(before: Site, after: Site, *, force: bool) -> None:
+    """Refuse to leave content in a locale that is no more, or out of what is read without naming a locale. Looked at
+    before anybody waits, and again when nobody writes."""
+    removed = sorted(set(before.locales) - set(after.locales))
+    default = after.default_locale if after.default_locale != before.default_locale and not force else None
+    if not removed and default is None:
+        return
+    await _require_unused(after, removed, default)
+    try:
+        await repository.keep_locales(after.id, LOCK_SECONDS)
+    except LockNotAvailableError:
+        raise UnavailableError("Content of this site is being written all the time; try again.") from None
+    await _require_unused(after, removed, default)
+
+
+async def _require_unused(site: Site, removed: list[str], default: str | None) -> None:
+    if removed and (used := await repository.used_locales(site.id, removed)):
+        raise LocaleInUseError(errors=[FieldError("/locales", "locale_in_use", advice) for advice in used])
+    if default is not None and (number := await repository.lacking(site.id, default)):
+        message = (
+            f"{number} items have no draft in {default}, or are published but not in {default}: they would be missing"
+            f" wherever nobody names a locale. GET /content/translations/missing?locale={default} lists those without a"
+            " draft; translate and publish them first, or repeat it with force=true."
+        )
+        wrong = FieldError("/default_locale", "default_locale_lacking", message)
+        raise DefaultLocaleLackingError(errors=[wrong])

@@ -48,10 +48,18 @@ async def has_children(taxonomy_id: UUID) -> bool:
     return bool(await db.fetchval(sql, taxonomy_id))
 
 
-async def has_translations(taxonomy_id: UUID, locale: str) -> bool:
-    """Whether any term has a name in another locale."""
-    sql = "SELECT EXISTS (SELECT 1 FROM terms WHERE taxonomy_id = $1 AND names - $2::text <> '{}'::jsonb)"
-    return bool(await db.fetchval(sql, taxonomy_id, locale))
+async def has_translations(taxonomy_id: UUID) -> bool:
+    """Whether any term has more than one name. Which locale a single one is of does not matter: the site's default may
+    have been another then."""
+    sql = """SELECT EXISTS (SELECT 1 FROM terms
+             WHERE taxonomy_id = $1 AND (SELECT count(*) FROM jsonb_object_keys(names)) > 1)"""
+    return bool(await db.fetchval(sql, taxonomy_id))
+
+
+async def locales_of(site_id: UUID) -> tuple[str, ...]:
+    """The locales that the site has now."""
+    sql = "SELECT l->>'code' AS code FROM sites, jsonb_array_elements(locales) l WHERE id = $1"
+    return tuple(row["code"] for row in await db.fetch(sql, site_id))
 
 
 async def find_term(taxonomy_id: UUID, term_id: UUID) -> Term | None:

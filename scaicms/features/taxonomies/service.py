@@ -73,7 +73,7 @@ class TaxonomyService(Service):
             row.update_from_dict(change.model_dump(exclude_unset=True, exclude_none=True))
             if not row.hierarchical and await repository.has_children(row.id):
                 raise TaxonomyShapeError("Some terms stand below others; move them to the roots first.")
-            if not row.localized and await repository.has_translations(row.id, site.default_locale):
+            if not row.localized and await repository.has_translations(row.id):
                 raise TaxonomyShapeError("Some terms have names in other locales; remove those first.")
             row.updated_at = utcnow()
             await row.save()

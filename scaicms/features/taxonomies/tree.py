@@ -90,6 +90,7 @@ class TermService(Service):
         locale = known_locale(site, locale)
         async with db.transaction():
             taxonomy = await held_taxonomy(site.id, key)
+            site = await _as_it_is(site, taxonomy)
             names = laid_over({}, new.name, site, localized=taxonomy.localized, locale=locale)
             parent = await _parent(taxonomy, new.parent_id)
             if parent is not None and parent.depth + 2 > MAX_DEPTH:
@@ -152,6 +153,7 @@ class TermService(Service):
             check(old)
             term = replace(old, updated_at=utcnow())
             if change.name is not None:
+                site = await _as_it_is(site, taxonomy)
                 names = laid_over(old.names, change.name, site, localized=taxonomy.localized, locale=locale)
                 term = replace(term, names=names)
             if change.slug is not None and change.slug != old.slug:
@@ -347,3 +349,8 @@ def _about(site: Site, taxonomy: TaxonomyRow, term: Term) -> dict[str, object]:
         "taxonomy": taxonomy.key,
         "slug": term.slug,
     }
+
+
+async def _as_it_is(site: Site, taxonomy: TaxonomyRow) -> Site:
+    """The site with the locales that it has, for who holds a taxonomy: none is taken away meanwhile."""
+    return replace(site, locales=await repository.locales_of(site.id)) if taxonomy.localized else site
