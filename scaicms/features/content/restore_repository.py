@@ -1,6 +1,9 @@
 """Every statement that puts back what an export has taken out."""
 
+from collections.abc import Sequence
 from uuid import UUID
+
+from asyncpg import Record
 
 from scaicms.features.content.exported import ItemLine
 from scaicms.infra import db
@@ -10,6 +13,35 @@ async def site_of(item_id: UUID) -> UUID | None:
     """The site that has an item with this id, be it in its trash."""
     found: UUID | None = await db.fetchval("SELECT site_id FROM items WHERE id = $1", item_id)
     return found
+
+
+async def types_of(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The types of those of these items that the site has, be it in its trash."""
+    rows = await db.fetch(
+        """SELECT i.id, t.key FROM items i JOIN content_types t ON t.id = i.type_id
+           WHERE i.site_id = $1 AND i.id = ANY($2)""",
+        site_id,
+        item_ids,
+    )
+    return {UUID(bytes=row["id"].bytes): row["key"] for row in rows}
+
+
+async def pointing(site_id: UUID, target_id: UUID) -> list[Record]:
+    """By which fields of which types drafts and documents point to an item, with the different values there."""
+    return await db.fetch(
+        """SELECT type, field, array_agg(value::text) AS values FROM (
+               SELECT DISTINCT t.key AS type, p.field, p.value FROM (
+                   SELECT r.item_id, r.field, e.data->r.field AS value
+                   FROM content_references r JOIN entries e ON e.item_id = r.item_id WHERE r.target_id = $2
+                   UNION ALL
+                   SELECT l.item_id, l.field, d.data->l.field FROM document_links l
+                   JOIN documents d ON d.item_id = l.item_id AND d.locale = l.locale WHERE l.target_id = $2) p
+               JOIN items i ON i.id = p.item_id JOIN content_types t ON t.id = i.type_id
+               WHERE i.site_id = $1 AND p.value IS NOT NULL) q
+           GROUP BY type, field ORDER BY type, field""",
+        site_id,
+        target_id,
+    )
 
 
 async def insert_item(site_id: UUID, type_id: UUID, line: ItemLine) -> None:

@@ -1,13 +1,14 @@
 """Taking an export in again: items with their ids, versions and times, as drafts and as what readers get of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asyncpg import DataError, IntegrityConstraintViolationError
 from pydantic import ValidationError
 
 from scaicms.features.content import (
@@ -15,6 +16,7 @@ from scaicms.features.content import (
     fallbacks,
     links,
     repository,
+    restore_checks,
     restore_repository,
     revision_repository,
     sharing,
@@ -41,6 +43,8 @@ from scaicms.kit.sites import Site
 
 BATCH = 25
 MAX_LINE_BYTES = 10 * 1024 * 1024
+
+_REFUSED = (DataError, IntegrityConstraintViolationError)
 
 Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -74,12 +78,14 @@ class RestoreBatches(Service):
     ) -> AsyncIterator[Report]:
         """Put back the lines of a file; gives the report after each batch, as `ImportBatches` does."""
         self._imports.check_export(principal, site)
-        total = await asyncio.to_thread(lambda: sum(1 for _ in _lines(path)))
+        total, types = await asyncio.to_thread(lambda: restore_checks.types_in(line.raw for line in _lines(path)))
         report = Report(**resume) if resume else Report(total=total)
         lines = _lines(path)
         await asyncio.to_thread(lambda: [None for _ in islice(lines, report.done)])
         while batch := await asyncio.to_thread(lambda: list(islice(lines, BATCH))):
-            report = await in_one_go(report, partial(self._take_in, principal, site, batch, filename, checkpoint))
+            report = await in_one_go(
+                report, partial(self._take_in, principal, site, batch, filename, types, checkpoint)
+            )
             yield report
 
     async def _take_in(
@@ -88,39 +94,49 @@ class RestoreBatches(Service):
         site: Site,
         batch: list[_Line],
         filename: str,
+        types: Mapping[bytes, str],
         checkpoint: Checkpoint,
         report: Report,
     ) -> None:
         await self._links.hold(site)
         await revision_repository.announce("imported")
         for line in batch:
-            await self._take(principal, site, line, filename, report)
+            await self._take(principal, site, line, filename, report, types)
         if report.done == report.total and (lost := await restore_repository.dangling(site.id)):
             message = f"{lost} relations lead to items that are not there."
             report.problem("warning", filename, 0, "dangling", message)
         await checkpoint(report.as_dict())
 
-    async def _take(self, principal: Principal, site: Site, line: _Line, filename: str, report: Report) -> None:
+    async def _take(
+        self, principal: Principal, site: Site, line: _Line, filename: str, report: Report, types: Mapping[bytes, str]
+    ) -> None:
         report.done += 1
         try:
             async with db.transaction():
-                outcome = await self._put_back(principal, site, _parsed(line.raw))
+                outcome = await self._put_back(principal, site, _parsed(line.raw), types)
         except AppError as error:
             if db.is_race(error):
                 raise
             report.failed += 1
             report.problem("error", filename, line.number, error.code, error.in_words)
             return
+        except Exception as error:
+            # The last word is the database's: a line that it refuses takes no other along.
+            if not isinstance(error, _REFUSED) and not isinstance(error.__cause__, _REFUSED):
+                raise
+            report.failed += 1
+            report.problem("error", filename, line.number, "invalid", "This cannot be stored.")
+            return
         setattr(report, outcome, getattr(report, outcome) + 1)
 
-    async def _put_back(self, principal: Principal, site: Site, line: ExportLine) -> str:
+    async def _put_back(self, principal: Principal, site: Site, line: ExportLine, types: Mapping[bytes, str]) -> str:
         match line:
             case TaxonomyLine():
                 return await self._taxonomy(principal, site, line)
             case TermLine():
                 return await self._term(principal, site, line)
             case ItemLine():
-                return await self._item(principal, site, line)
+                return await self._item(principal, site, line, types)
 
     async def _taxonomy(self, principal: Principal, site: Site, line: TaxonomyLine) -> str:
         if line.key in await self._links.keys(site):
@@ -146,20 +162,17 @@ class RestoreBatches(Service):
         await self._terms.create(principal, site, line.taxonomy, new, None)
         return "created"
 
-    async def _item(self, principal: Principal, site: Site, line: ItemLine) -> str:
+    async def _item(self, principal: Principal, site: Site, line: ItemLine, types: Mapping[bytes, str]) -> str:
         there = await restore_repository.site_of(line.id)
         if there == site.id:
             return "unchanged"
         if there is not None:
             raise IdTakenError
         content_type = await self._types.hold(await self._types.compiled(site.id, line.type))
-        await drafts.claim_single(content_type)
-        await drafts.claim_slug(content_type, line.slug)
         versions = [_draft(content_type, site, line, entry) for entry in line.entries]
-        for version in versions:
-            await drafts.check_unique(version)
-        await restore_repository.insert_item(site.id, content_type.id, line)
         shown = [_shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
+        await self._check(site, line, versions, shown, types)
+        await restore_repository.insert_item(site.id, content_type.id, line)
         for version, published in zip(versions, shown, strict=True):
             await translation_repository.insert_entry(published or version)
         facts = [versions[0].fact(ContentCreated)]
@@ -174,6 +187,22 @@ class RestoreBatches(Service):
         await sharing.keep_references(versions[0])
         await record_many(facts, actor=principal)
         return "created"
+
+    async def _check(
+        self, site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], types: Mapping[bytes, str]
+    ) -> None:
+        """Refuse what no save could have made."""
+        content_type = versions[0].content_type
+        restore_checks.check_stage(content_type, line.stage)
+        restore_checks.check_shared(content_type, versions)
+        await restore_checks.check_targets(site, line, versions, shown, types)
+        await restore_checks.check_pointing(self._types, site, line)
+        await drafts.claim_single(content_type)
+        # What is published may have another slug than the draft has by now.
+        for slug in sorted({line.slug, *(one.slug for one in shown if one is not None)}):
+            await drafts.claim_slug(content_type, slug)
+        for version in versions:
+            await drafts.check_unique(version)
 
     async def _publish(self, site: Site, item: Item, taxonomies: dict[str, list[str]]) -> None:
         """Render what readers got, as it was rendered then: with these terms, from this version."""
@@ -238,8 +267,8 @@ def _checked(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]
 
 def _parsed(raw: bytes) -> ExportLine:
     try:
-        json.loads_bounded(raw)
-        return EXPORT_LINE.validate_json(raw)
+        # Of a name that is there twice, the last counts: for us as for who looked through the file before.
+        return EXPORT_LINE.validate_python(json.loads_bounded(raw))
     except ValidationError as error:
         raise InvalidError(errors=field_errors(error)) from None
     except ValueError as error:

@@ -23,20 +23,21 @@ def _no_nul(value: str) -> str:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_no_nul)]
+Description = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_no_nul)]
 LocaleCode = Annotated[str, Field(max_length=35)]
 
 
 class CreateTaxonomy(Body):
     key: TaxonomyKey
     name: Text
-    description: str = Field(default="", max_length=2000)
+    description: Description = ""
     hierarchical: bool = Field(default=True, description="Terms may stand below others.")
     localized: bool = Field(default=False, description="Terms have a name for each locale.")
 
 
 class UpdateTaxonomy(Body):
     name: Text | None = None
-    description: str | None = Field(default=None, max_length=2000)
+    description: Description | None = None
     hierarchical: bool | None = None
     localized: bool | None = None
 

@@ -1,0 +1,89 @@
+"""What an export could say that no save could have made: it may have been edited, or be of another site."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from uuid import UUID
+
+from scaicms.features.content import drafts, restore_repository
+from scaicms.features.content.exported import ItemLine
+from scaicms.features.content.records import Item
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, Leaf
+from scaicms.kit import json
+from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.sites import Site
+
+UNSURE = ""
+"""The type of an item of which the lines of a file disagree: none."""
+
+
+def types_in(lines: Iterable[bytes]) -> tuple[int, dict[bytes, str]]:
+    """How many lines there are, and of which types they say that items are, by the bytes of their ids."""
+    total, found = 0, dict[bytes, str]()
+    for total, raw in enumerate(lines, start=1):  # noqa: B007 - counts them
+        try:
+            line = json.loads(raw)
+            if line["kind"] == "item":
+                key, type_ = UUID(line["id"]).bytes, str(line["type"])
+                found[key] = type_ if found.get(key, type_) == type_ else UNSURE
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue  # its turn will come
+    return total, found
+
+
+def check_stage(content_type: CompiledType, stage: str | None) -> None:
+    """Refuse a stage that the workflow of the type does not have. Without a workflow it is what is left of one."""
+    workflow = content_type.workflow
+    if workflow is not None and stage is not None and workflow.find(stage) is None:
+        known = ", ".join(one.key for one in workflow.stages)
+        wrong = FieldError("/stage", "unknown_stage", f"{content_type.key} has the stages {known}.")
+        raise InvalidError(errors=[wrong])
+
+
+def check_shared(content_type: CompiledType, versions: list[Item]) -> None:
+    """Refuse drafts that differ in what all locales of an item share. What is published of them may differ."""
+    first, errors = versions[0], []
+    for number, version in enumerate(versions[1:], start=1):
+        for key in content_type.fields.keys() - content_type.localized_keys:
+            if version.data.get(key) != first.data.get(key):
+                message = f"All locales share this field, and {first.locale} has another value."
+                errors.append(FieldError(f"/entries/{number}/data/{key}", "shared_differs", message))
+    if errors:
+        raise InvalidError(errors=sorted(errors, key=lambda error: error.pointer))
+
+
+async def check_targets(
+    site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], in_file: Mapping[bytes, str]
+) -> None:
+    """Refuse targets of another type than the relation's, be they there, in the trash, or to come with another line.
+    Those that are nowhere are told at the end."""
+    wanted = list(_wanted(versions, shown))
+    there = await restore_repository.types_of(site.id, list({target for _, _, target in wanted})) if wanted else {}
+    errors = []
+    for pointer, leaf, target in wanted:
+        type_ = line.type if target == line.id else there.get(target, in_file.get(target.bytes))
+        if type_ is not None and type_ != leaf.field.target:
+            what = type_ if type_ != UNSURE else "by this file of several types"
+            message = f"{target} is {what}, not {leaf.field.target}."
+            errors.append(FieldError(f"{pointer}{leaf.pointer}", "unknown_target", message))
+    if errors:
+        raise InvalidError("The data points to items that cannot be its targets.", errors=errors)
+
+
+def _wanted(versions: list[Item], shown: list[Item | None]) -> Iterator[tuple[str, Leaf, UUID]]:
+    for number, (version, published) in enumerate(zip(versions, shown, strict=True)):
+        for leaf, target in drafts.references(version):
+            yield f"/entries/{number}/data", leaf, target
+        if published is not None and published.data is not version.data:
+            for leaf, target in drafts.references(published):
+                yield f"/entries/{number}/published/data", leaf, target
+
+
+async def check_pointing(types: ContentTypeService, site: Site, line: ItemLine) -> None:
+    """Refuse an item in the place of a lost one that others point to as one of another type."""
+    for row in await restore_repository.pointing(site.id, line.id):
+        pointing = await types.compiled(site.id, row["type"])
+        values = [{row["field"]: json.loads(value)} for value in row["values"]]
+        leaves = [leaf for value in values for leaf in pointing.leaves(value) if line.id in leaf.targets]
+        wrong = next((leaf for leaf in leaves if leaf.field.target != line.type), None)
+        if wrong is not None:
+            message = f"Items of {pointing.key} point to it as {wrong.field.target} ({row['field']})."
+            raise InvalidError(errors=[FieldError("/type", "wrong_type", message)])
