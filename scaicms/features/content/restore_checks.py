@@ -11,6 +11,8 @@ from scaicms.kit import json
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.sites import Site
 
+VALUES = 100
+"""Items whose values are looked at at a time."""
 UNSURE = ""
 """The type of an item of which the lines of a file disagree: none."""
 
@@ -61,8 +63,8 @@ async def check_targets(
     for pointer, leaf, target in wanted:
         type_ = line.type if target == line.id else there.get(target, in_file.get(target.bytes))
         if type_ is not None and type_ != leaf.field.target:
-            what = type_ if type_ != UNSURE else "by this file of several types"
-            message = f"{target} is {what}, not {leaf.field.target}."
+            # What it is instead is not for everybody who takes an export in.
+            message = f"There is no {leaf.field.target} with the id {target}, on this site or to come with this file."
             errors.append(FieldError(f"{pointer}{leaf.pointer}", "unknown_target", message))
     if errors:
         raise InvalidError("The data points to items that cannot be its targets.", errors=errors)
@@ -80,10 +82,36 @@ def _wanted(versions: list[Item], shown: list[Item | None]) -> Iterator[tuple[st
 async def check_pointing(types: ContentTypeService, site: Site, line: ItemLine) -> None:
     """Refuse an item in the place of a lost one that others point to as one of another type."""
     for row in await restore_repository.pointing(site.id, line.id):
-        pointing = await types.compiled(site.id, row["type"])
-        values = [{row["field"]: json.loads(value)} for value in row["values"]]
-        leaves = [leaf for value in values for leaf in pointing.leaves(value) if line.id in leaf.targets]
-        wrong = next((leaf for leaf in leaves if leaf.field.target != line.type), None)
-        if wrong is not None:
-            message = f"Items of {pointing.key} point to it as {wrong.field.target} ({row['field']})."
+        pointing, key = await types.compiled(site.id, row["type"]), row["field"]
+        possible = _targets(pointing, key)
+        if possible == {line.type}:
+            continue
+        if line.type not in possible or await _points_otherwise(pointing, key, line):
+            message = f"Items of {pointing.key} point to it by {key} as one of another type."
             raise InvalidError(errors=[FieldError("/type", "wrong_type", message)])
+
+
+def _targets(content_type: CompiledType, key: str) -> set[str]:
+    """The types of what a field can lead to, itself or by its components."""
+    fields = [content_type.fields[key]] if key in content_type.fields else []
+    seen, found = set[str](), set[str]()
+    while fields:
+        field = fields.pop()
+        if field.target is not None:
+            found.add(field.target)
+        new = set(field.component_keys) - seen
+        seen |= new
+        fields += [inner for component in new for inner in content_type.components[component].fields]
+    return found
+
+
+async def _points_otherwise(pointing: CompiledType, key: str, line: ItemLine) -> bool:
+    """Whether any value of a field of components leads to the item by a relation to another type."""
+    after = UUID(int=0)
+    while rows := await restore_repository.values(pointing.id, key, line.id, after=after, limit=VALUES):
+        after = rows[-1]["item_id"]
+        for row in rows:
+            leaves = pointing.leaves({key: json.loads(row["value"])})
+            if any(line.id in leaf.targets and leaf.field.target != line.type for leaf in leaves):
+                return True
+    return False

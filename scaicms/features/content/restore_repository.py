@@ -26,21 +26,38 @@ async def types_of(site_id: UUID, item_ids: Sequence[UUID]) -> dict[UUID, str]:
     return {UUID(bytes=row["id"].bytes): row["key"] for row in rows}
 
 
+_POINTING = """
+    SELECT r.item_id, r.field, e.data->r.field AS value FROM content_references r JOIN entries e USING (item_id)
+    WHERE r.target_id = $1
+    UNION ALL
+    SELECT l.item_id, l.field, d.data->l.field FROM document_links l JOIN documents d USING (item_id, locale)
+    WHERE l.target_id = $1"""
+
+
 async def pointing(site_id: UUID, target_id: UUID) -> list[Record]:
-    """By which fields of which types drafts and documents point to an item, with the different values there."""
+    """By which fields of which types drafts and documents of a site point to an item."""
     return await db.fetch(
-        """SELECT type, field, array_agg(value::text) AS values FROM (
-               SELECT DISTINCT t.key AS type, p.field, p.value FROM (
-                   SELECT r.item_id, r.field, e.data->r.field AS value
-                   FROM content_references r JOIN entries e ON e.item_id = r.item_id WHERE r.target_id = $2
-                   UNION ALL
-                   SELECT l.item_id, l.field, d.data->l.field FROM document_links l
-                   JOIN documents d ON d.item_id = l.item_id AND d.locale = l.locale WHERE l.target_id = $2) p
-               JOIN items i ON i.id = p.item_id JOIN content_types t ON t.id = i.type_id
-               WHERE i.site_id = $1 AND p.value IS NOT NULL) q
-           GROUP BY type, field ORDER BY type, field""",
-        site_id,
+        f"""SELECT DISTINCT t.key AS type, p.field
+            FROM ({_POINTING}) p JOIN items i ON i.id = p.item_id JOIN content_types t ON t.id = i.type_id
+            WHERE i.site_id = $2 ORDER BY 1, 2""",
         target_id,
+        site_id,
+    )
+
+
+async def values(type_id: UUID, field: str, target_id: UUID, *, after: UUID, limit: int) -> list[Record]:
+    """What drafts and documents have in a field by which they point to an item, of the next items of a type."""
+    return await db.fetch(
+        f"""WITH p AS MATERIALIZED ({_POINTING}), next AS (
+                SELECT DISTINCT i.id FROM p JOIN items i ON i.id = p.item_id
+                WHERE i.type_id = $2 AND p.field = $3 AND i.id > $4 ORDER BY i.id LIMIT $5)
+            SELECT p.item_id, p.value FROM p JOIN next ON next.id = p.item_id
+            WHERE p.field = $3 AND p.value IS NOT NULL ORDER BY p.item_id""",
+        target_id,
+        type_id,
+        field,
+        after,
+        limit,
     )
 
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from scaicms.features.content_types import trying
 from scaicms.features.content_types.applying import ApplyService
 from scaicms.infra import db
 from tests.features.content.stories import STORY, draft, published, told, translated
@@ -181,6 +182,61 @@ async def test_a_rollback_brings_each_locales_own_value_back_but_for_what_was_wr
     await roll_back(stories, drain)
     for one in (item, other):
         assert len(set(await drafts(stories, one, "title"))) == 1
+
+
+async def newest_revision(api, item, locale):
+    path = f"/content/{item['id']}/revisions"
+    number = max(one["number"] for one in (await api.get(f"{path}?locale={locale}")).json["items"])
+    return (await api.get(f"{path}/{number}?locale={locale}")).json["data"]
+
+
+async def test_the_newest_revision_is_the_draft_after_a_plan_and_after_its_rollback(stories, drain):
+    item = await three(stories, publish=True)
+    await stories.patch(f"/content/{item['id']}/translations/en", {"data": {"title": "Not yet"}})
+    before = {one: await newest_revision(stories, item, one) for one in ("en", "de", "fr")}
+    await share(stories, drain, "title")
+    assert [(await newest_revision(stories, item, one))["title"] for one in before] == ["Not yet"] * 3
+    await roll_back(stories, drain)
+    for one, data in before.items():
+        assert (await draft(stories, item, one))["data"] == data
+        assert await newest_revision(stories, item, one) == data
+    assert await documents(stories, item, "title") == ["Hello", "Hallo", "Salut"]
+
+
+async def test_a_private_field_is_levelled_in_drafts_and_stays_out_of_documents(stories, drain):
+    item = await three(stories, publish=True, en={"secret": "s"}, de={"secret": "g"})
+    await share(stories, drain, "secret")
+    assert await drafts(stories, item, "secret") == ["s"] * 3
+    assert await documents(stories, item, "secret") == [None] * 3
+    assert {(await draft(stories, item, one))["status"] for one in ("en", "de", "fr")} == {"published"}
+
+
+async def test_what_the_dry_run_announced_happens_also_if_the_default_locale_is_another_by_then(stories, admin, drain):
+    item = await three(stories)
+    made = await plan(stories, fields(title=False))
+    answer = await start(stories, made)
+    assert (await admin.patch(f"/sites/{stories.site}", {"default_locale": "fr"})).status == 200
+    await done(stories, answer, drain)
+    assert await drafts(stories, item, "title") == ["Hello"] * 3
+
+
+async def test_what_comes_back_shared_comes_back_to_locales_that_were_added_since(stories, drain):
+    item = await told(stories, price=3)
+    without = [f for f in STORY["fields"] if f["key"] != "price"]
+    await done(stories, await start(stories, await plan(stories, without)), drain)
+    await translated(stories, item, "de", title="Hallo")
+    await roll_back(stories, drain)
+    assert await drafts(stories, item, "price", ("en", "de")) == [3, 3]
+
+
+async def test_more_rows_than_a_dry_run_looks_at_may_lose_something(stories, monkeypatch):
+    for _ in range(3):
+        await told(stories)
+    monkeypatch.setattr(trying, "MAX_CHECKED", 1)
+    monkeypatch.setattr(trying, "BATCH", 3)
+    made = await plan(stories, fields(title=False))
+    assert (made["rows_checked"], made["rows_total"]) == (1, 3)
+    assert made["changes"][0]["destructive"] is True
 
 
 async def test_a_shared_field_that_each_locale_gets_for_itself_keeps_its_value_everywhere(stories, drain):

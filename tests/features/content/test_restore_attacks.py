@@ -25,7 +25,10 @@ POST = {
             "key": "blocks",
             "type": "blocks",
             "localized": True,
-            "components": [{"key": "card", "fields": [{"key": "who", "type": "relation", "target": "author"}]}],
+            "components": [
+                {"key": "card", "fields": [{"key": "who", "type": "relation", "target": "author"}]},
+                {"key": "more", "fields": [{"key": "post", "type": "relation", "target": "post"}]},
+            ],
         },
     ],
     "workflow": {
@@ -177,7 +180,7 @@ async def test_a_target_of_another_type_in_the_same_file_is_refused_in_any_order
     report, errors = await take(posts, drain, *lines)
     assert list(errors) == [4 if order == 1 else 1], errors
     (wrong,) = errors.values()
-    assert f"{other} is post, not author" in wrong["message"]
+    assert f"There is no author with the id {other}" in wrong["message"]
     assert f"/entries/0/data/{where}" in wrong["message"]
     assert (report["created"], report["failed"]) == (3, 1)
     assert [one["code"] for one in report["problems"] if one["level"] == "warning"] == []
@@ -213,7 +216,8 @@ async def test_what_is_published_is_judged_like_the_draft(posts, line, drain):
                 entry["data"]["by"] = post["id"]
         place["by"] = post["id"]
         _, errors = await take(posts, drain, wrong)
-        assert "is post, not author" in errors[1]["message"], errors
+        assert "There is no author with the id" in errors[1]["message"], errors
+        assert f"/entries/1/{'/'.join(path)}/by" in errors[1]["message"]
 
 
 async def test_a_file_that_says_two_things_of_an_item_convinces_nobody(posts, drain):
@@ -238,7 +242,7 @@ async def test_nothing_takes_the_place_of_a_lost_target_that_is_of_another_type(
     assert back["id"] == author["id"]
     assert (await posts.delete(f"/content/{author['id']}?permanent=true&force=true")).status == 204
     report, errors = await take(posts, drain, item_line("post", author["id"], "taken", title="T"))
-    assert "Items of post point to it as author" in errors[1]["message"]
+    assert f"Items of post point to it by {where} as one of another type" in errors[1]["message"]
     report, errors = await take(posts, drain, back)
     assert (report["created"], errors) == (1, {})
 
