@@ -1,6 +1,7 @@
 """What an export could say that no save could have made: it may have been edited, or be of another site."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from scaicms.features.content import drafts, restore_repository
@@ -17,18 +18,35 @@ UNSURE = ""
 """The type of an item of which the lines of a file disagree: none."""
 
 
-def types_in(lines: Iterable[bytes]) -> tuple[int, dict[bytes, str]]:
-    """How many lines there are, and of which types they say that items are, by the bytes of their ids."""
-    total, found = 0, dict[bytes, str]()
-    for total, raw in enumerate(lines, start=1):  # noqa: B007 - counts them
-        try:
-            line = json.loads(raw)
-            if line["kind"] == "item":
-                key, type_ = UUID(line["id"]).bytes, str(line["type"])
-                found[key] = type_ if found.get(key, type_) == type_ else UNSURE
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue  # its turn will come
-    return total, found
+class TypesInFile:
+    """How many lines a file has, and of which types they say that items are: on disk, as there may be millions."""
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self.lines = 0
+        self._db = sqlite3.connect("", check_same_thread=False)  # a file of its own that goes with the connection
+        self._db.execute("CREATE TABLE items (id BLOB PRIMARY KEY, type TEXT) WITHOUT ROWID")
+        self._db.executemany(
+            "INSERT INTO items VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET type = iif(type = excluded.type, type, ?)",
+            self._said(lines),
+        )
+
+    def _said(self, lines: Iterable[bytes]) -> Iterator[tuple[bytes, str, str]]:
+        for raw in lines:
+            self.lines += 1
+            try:
+                line = json.loads(raw)
+                if line["kind"] == "item":
+                    yield UUID(line["id"]).bytes, str(line["type"]), UNSURE
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue  # its turn will come
+
+    def get(self, item_id: UUID) -> str | None:
+        """None where no line is about the item."""
+        row = self._db.execute("SELECT type FROM items WHERE id = ?", (item_id.bytes,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        self._db.close()
 
 
 def check_stage(content_type: CompiledType, stage: str | None) -> None:
@@ -53,7 +71,7 @@ def check_shared(content_type: CompiledType, versions: list[Item]) -> None:
 
 
 async def check_targets(
-    site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], in_file: Mapping[bytes, str]
+    site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], in_file: TypesInFile
 ) -> None:
     """Refuse targets of another type than the relation's, be they there, in the trash, or to come with another line.
     Those that are nowhere are told at the end."""
@@ -61,7 +79,7 @@ async def check_targets(
     there = await restore_repository.types_of(site.id, list({target for _, _, target in wanted})) if wanted else {}
     errors = []
     for pointer, leaf, target in wanted:
-        type_ = line.type if target == line.id else there.get(target, in_file.get(target.bytes))
+        type_ = line.type if target == line.id else there.get(target) or in_file.get(target)
         if type_ is not None and type_ != leaf.field.target:
             # What it is instead is not for everybody who takes an export in.
             message = f"There is no {leaf.field.target} with the id {target}, on this site or to come with this file."

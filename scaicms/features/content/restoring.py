@@ -1,7 +1,8 @@
 """Taking an export in again: items with their ids, versions and times, as drafts and as what readers get of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -29,6 +30,7 @@ from scaicms.features.content.import_batches import Report, in_one_go
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.locales import known_locale
 from scaicms.features.content.records import Item
+from scaicms.features.content.restore_checks import TypesInFile
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, CreateTerm
 from scaicms.features.taxonomies.service import TaxonomyService, TermLinks, TermService
@@ -78,15 +80,15 @@ class RestoreBatches(Service):
     ) -> AsyncIterator[Report]:
         """Put back the lines of a file; gives the report after each batch, as `ImportBatches` does."""
         self._imports.check_export(principal, site)
-        total, types = await asyncio.to_thread(lambda: restore_checks.types_in(line.raw for line in _lines(path)))
-        report = Report(**resume) if resume else Report(total=total)
+        types = await asyncio.to_thread(lambda: TypesInFile(line.raw for line in _lines(path)))
+        report = Report(**resume) if resume else Report(total=types.lines)
         lines = _lines(path)
-        await asyncio.to_thread(lambda: [None for _ in islice(lines, report.done)])
-        while batch := await asyncio.to_thread(lambda: list(islice(lines, BATCH))):
-            report = await in_one_go(
-                report, partial(self._take_in, principal, site, batch, filename, types, checkpoint)
-            )
-            yield report
+        with closing(types):
+            await asyncio.to_thread(lambda: [None for _ in islice(lines, report.done)])
+            while batch := await asyncio.to_thread(lambda: list(islice(lines, BATCH))):
+                take_in = partial(self._take_in, principal, site, batch, filename, types, checkpoint)
+                report = await in_one_go(report, take_in)
+                yield report
 
     async def _take_in(
         self,
@@ -94,7 +96,7 @@ class RestoreBatches(Service):
         site: Site,
         batch: list[_Line],
         filename: str,
-        types: Mapping[bytes, str],
+        types: TypesInFile,
         checkpoint: Checkpoint,
         report: Report,
     ) -> None:
@@ -108,7 +110,7 @@ class RestoreBatches(Service):
         await checkpoint(report.as_dict())
 
     async def _take(
-        self, principal: Principal, site: Site, line: _Line, filename: str, report: Report, types: Mapping[bytes, str]
+        self, principal: Principal, site: Site, line: _Line, filename: str, report: Report, types: TypesInFile
     ) -> None:
         report.done += 1
         try:
@@ -129,7 +131,7 @@ class RestoreBatches(Service):
             return
         setattr(report, outcome, getattr(report, outcome) + 1)
 
-    async def _put_back(self, principal: Principal, site: Site, line: ExportLine, types: Mapping[bytes, str]) -> str:
+    async def _put_back(self, principal: Principal, site: Site, line: ExportLine, types: TypesInFile) -> str:
         match line:
             case TaxonomyLine():
                 return await self._taxonomy(principal, site, line)
@@ -162,7 +164,7 @@ class RestoreBatches(Service):
         await self._terms.create(principal, site, line.taxonomy, new, None)
         return "created"
 
-    async def _item(self, principal: Principal, site: Site, line: ItemLine, types: Mapping[bytes, str]) -> str:
+    async def _item(self, principal: Principal, site: Site, line: ItemLine, types: TypesInFile) -> str:
         there = await restore_repository.site_of(line.id)
         if there == site.id:
             return "unchanged"
@@ -189,7 +191,7 @@ class RestoreBatches(Service):
         return "created"
 
     async def _check(
-        self, site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], types: Mapping[bytes, str]
+        self, site: Site, line: ItemLine, versions: list[Item], shown: list[Item | None], types: TypesInFile
     ) -> None:
         """Refuse what no save could have made."""
         content_type = versions[0].content_type
