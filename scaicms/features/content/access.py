@@ -12,6 +12,7 @@ from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundErr
 from scaicms.features.content.permissions import CREATE, READ, READ_DRAFTS, UPDATE
 from scaicms.features.content.records import Item, Target
 from scaicms.features.content_types.errors import unknown_type
+from scaicms.kit import json
 from scaicms.kit.errors import FieldError
 from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal, Scope
@@ -186,3 +187,28 @@ def seer(principal: Principal, site_id: UUID) -> Sees | None:
         return False
 
     return sees
+
+
+def within(scope: Scope, body: bytes) -> bytes | None:
+    """A document cut to what the scope shows; the same bytes where that is all of it, None where it is nothing."""
+    document = json.loads(body)
+    created_by = UUID(document["created_by"]) if document["created_by"] is not None else None
+    seen = view(scope, document["type"], document["locale"], created_by)
+    if seen is None:
+        return None
+    locales = within_locales(scope, document["type"], document["locales"], created_by)
+    if seen.fields is None and len(locales) == len(document["locales"]):
+        return body
+    return json.dumps(
+        {**document, "data": seen.project(document["data"]), "locales": locales, **_said_beside(document, seen)}
+    )
+
+
+def _said_beside(document: Mapping[str, Any], seen: View) -> dict[str, Any]:
+    """What a document says of some of its fields, as far as the caller sees these."""
+    found: dict[str, Any] = {}
+    if "fallback_fields" in document:
+        found["fallback_fields"] = seen.project(document["fallback_fields"])
+    if "unpublished" in document:
+        found["unpublished"] = [target for target in document["unpublished"] if seen.shows(target["field"])]
+    return found

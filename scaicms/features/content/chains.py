@@ -28,6 +28,11 @@ class Chain:
             locale: reach for locale in locales if (reach := scope.at(type_key, locale)) is not None
         }
         bounds = [reach.all_rows for reach in reaches.values() if reach.all_rows is not None]
+        if not reaches:
+            # There are no rows; what is told of the type's fields is what is read of them elsewhere.
+            elsewhere = scope.at(type_key, None)
+            fields = frozenset[str]() if elsewhere is None else elsewhere.own_fields
+            bounds = [] if fields is None else [fields]
         return cls(
             tuple(reaches),
             frozenset(locale for locale, reach in reaches.items() if not reach.others),

@@ -1,8 +1,7 @@
 """The read path: published documents as bytes, one query an answer, nothing parsed and nothing built."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,54 +9,43 @@ from uuid import UUID
 
 import asyncpg
 
-from scaicms.features.content import access, explaining, including, past, permissions, render, repository, term_filters
+from scaicms.features.content import access, explaining, including, past, permissions, render, term_filters
 from scaicms.features.content.chains import Chain
-from scaicms.features.content.current import require_current, steadily
-from scaicms.features.content.errors import ItemNotFoundError
+from scaicms.features.content.current import TypeChangedError, require_current, steadily
+from scaicms.features.content.documents import (
+    BY_ID,
+    BY_ID_IN,
+    BY_ID_NOW,
+    BY_IDS,
+    BY_SLUG,
+    BY_SLUG_IN,
+    Document,
+    Reading,
+    body_of,
+    first_seen_by,
+    seen_by,
+    statement,
+)
 from scaicms.features.content.filters import Filters
 from scaicms.features.content.keeping import Kept, list_key
 from scaicms.features.content.listing import Listing, compile_listing, cursor_of, read_place
 from scaicms.features.content.locales import locales_asked
 from scaicms.features.content.ordering import compile_sort
 from scaicms.features.content.paths import Bound, Visible
-from scaicms.features.content.projecting import project, wanted_members
+from scaicms.features.content.projecting import WHOLE, Projection, Shape, project, projection
 from scaicms.features.content.query_tree import EVERYTHING, Group
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.targets import Target, Targets
 from scaicms.features.content.totals import Totals
-from scaicms.features.content_types.service import CompiledType, ContentTypeService
-from scaicms.features.taxonomies.service import ItemTerm, TermLinks
+from scaicms.features.content_types.service import ContentTypeService
+from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
-
-_BY_ID = "SELECT body, etag FROM {documents} d WHERE item_id = $1 AND locale = $2 AND site_id = $3"
-_BY_ID_NOW = _BY_ID.format(documents="documents")
-_BY_IDS = "SELECT item_id, body FROM documents WHERE item_id = ANY($1) AND locale = $2 AND site_id = $3"
-_BY_ID_IN = """SELECT body, etag FROM {documents} d WHERE item_id = $1 AND locale = ANY($2) AND site_id = $3
-    ORDER BY array_position($2::text[], locale::text)"""
-_BY_SLUG = "SELECT body, etag FROM {documents} d WHERE site_id = $1 AND type_id = $2 AND locale = $3 AND slug = $4"
-# The item may have had another slug when it was published in another locale: it is the same item.
-_BY_SLUG_IN = """SELECT d.body, d.etag FROM {documents} d
-    WHERE d.locale = ANY($3) AND d.item_id = ANY(ARRAY(
-        SELECT s.item_id FROM {documents} s
-        WHERE s.site_id = $1 AND s.type_id = $2 AND s.locale = ANY($3) AND s.slug = $4))
-    ORDER BY array_position($3::text[], d.locale::text)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A rendered item and the validator of these bytes."""
-
-    body: bytes
-    etag: str
-
-    def __len__(self) -> int:
-        return len(self.body)
 
 
 class DeliveryService(Service):
@@ -80,27 +68,27 @@ class DeliveryService(Service):
         fallback: str | None = None,
         *,
         as_of: datetime | None = None,
-        include: str | None = None,
+        shape: Shape = WHOLE,
     ) -> Document:
         """The published document of an item, in the first of these locales that has one; what it was at a moment
-        (`as_of`, UTC), for who may read drafts; with `include`, what its relations lead to beside it."""
+        (`as_of`, UTC), for who may read drafts; of it, and beside it, what `shape` asks for."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
         reading = Reading(site, chain, scope, as_of)
-        read = steadily(self._types, site.id, lambda: self._by_id(item_id, reading, include))
+        read = steadily(self._types, site.id, lambda: self._by_id(item_id, reading, shape))
         if not reading.is_everybodys:
             return await read()
-        return await self._kept.read(site.id, ("id", item_id, chain, include), read, len)
+        return await self._kept.read(site.id, ("id", item_id, chain, shape.fields, shape.include), read, len)
 
-    async def _by_id(self, item_id: UUID, reading: "Reading", include: str | None) -> Document:
+    async def _by_id(self, item_id: UUID, reading: Reading, shape: Shape) -> Document:
         chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
         if len(chain) == 1:
-            sql = _BY_ID_NOW if as_of is None else _BY_ID.format(documents=past.documents(as_of))
-            found = _seen(reading.scope, await self._reads.fetchrow(sql, item_id, chain[0], site_id))
+            sql = BY_ID_NOW if as_of is None and not shape.fields else statement(BY_ID, as_of, shape)
+            found = seen_by(reading.scope, await self._reads.fetchrow(sql, item_id, chain[0], site_id))
         else:
-            sql = _BY_ID_IN.format(documents=past.documents(as_of))
-            found = _first_seen(reading.scope, await self._reads.fetch(sql, item_id, chain, site_id))
-        return await self._with_included(found, include, reading) if include else found
+            sql = statement(BY_ID_IN, as_of, shape)
+            found = first_seen_by(reading.scope, await self._reads.fetch(sql, item_id, chain, site_id))
+        return await self._shaped(found, shape, reading) if shape else found
 
     async def by_slug(
         self,
@@ -112,7 +100,7 @@ class DeliveryService(Service):
         fallback: str | None = None,
         *,
         as_of: datetime | None = None,
-        include: str | None = None,
+        shape: Shape = WHOLE,
     ) -> Document:
         """The same of the item that has this slug in one of these locales."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
@@ -120,33 +108,34 @@ class DeliveryService(Service):
             access.require_known_type(principal, site.id, type_key)
         chain = locales_asked(site, locale, fallback)
         reading = Reading(site, chain, scope, as_of)
-        read = steadily(self._types, site.id, lambda: self._by_slug(type_key, slug, reading, include))
+        read = steadily(self._types, site.id, lambda: self._by_slug(type_key, slug, reading, shape))
         if not reading.is_everybodys:
             return await read()
-        return await self._kept.read(site.id, ("slug", type_key, slug, chain, include), read, len)
+        key = ("slug", type_key, slug, chain, shape.fields, shape.include)
+        return await self._kept.read(site.id, key, read, len)
 
-    async def _by_slug(self, type_key: str, slug: str, reading: "Reading", include: str | None) -> Document:
-        site_id, chain, source = reading.site.id, reading.locales, past.documents(reading.as_of)
+    async def _by_slug(self, type_key: str, slug: str, reading: Reading, shape: Shape) -> Document:
+        chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
         content_type = await self._types.compiled(site_id, type_key)
         if len(chain) == 1:
-            sql = _BY_SLUG.format(documents=source)
-            found = _seen(reading.scope, await self._reads.fetchrow(sql, site_id, content_type.id, chain[0], slug))
+            sql = statement(BY_SLUG, as_of, shape)
+            found = seen_by(reading.scope, await self._reads.fetchrow(sql, site_id, content_type.id, chain[0], slug))
         else:
-            sql = _BY_SLUG_IN.format(documents=source)
-            found = _first_seen(reading.scope, await self._reads.fetch(sql, site_id, content_type.id, chain, slug))
-        return await self._with_included(found, include, reading) if include else found
+            sql = statement(BY_SLUG_IN, as_of, shape)
+            found = first_seen_by(reading.scope, await self._reads.fetch(sql, site_id, content_type.id, chain, slug))
+        return await self._shaped(found, shape, reading) if shape else found
 
     async def draft(
-        self, principal: Principal, site: Site, item: Item, fallback: str | None = None, include: str | None = None
+        self, principal: Principal, site: Site, item: Item, fallback: str | None = None, shape: Shape = WHOLE
     ) -> Document:
-        """A draft that the caller may read, rendered; `include` as for `by_id`."""
-        found = Document(json.dumps(render.draft(item)), item.etag)
-        if not include:
+        """A draft that the caller may read, rendered; `shape` as for `by_id`."""
+        found = Document(json.dumps(render.draft(item)), item.etag, item.content_type.version)
+        if not shape:
             return found
         scope = principal.scope(permissions.READ.code, site.id)
         view = access.draft_view(principal, item) or access.NOTHING
         reading = Reading(site, locales_asked(site, item.locale, fallback), scope, drafts=True)
-        return await self._with_included(found, include, reading, view)
+        return await self._shaped(found, shape, reading, view)
 
     async def by_ids(
         self, principal: Principal, site: Site, item_ids: Sequence[UUID], locale: str
@@ -154,10 +143,10 @@ class DeliveryService(Service):
         """The published documents of these items in one query; what is not published or not readable is absent."""
         principal.require(permissions.READ.code, site.id)
         scope = principal.scope(permissions.READ.code, site.id)
-        rows = await self._reads.fetch(_BY_IDS, list(item_ids), locale, site.id)
+        rows = await self._reads.fetch(BY_IDS, list(item_ids), locale, site.id)
         if scope is None:
             return {row["item_id"]: row["body"] for row in rows}
-        bodies = ((row["item_id"], within(scope, row["body"])) for row in rows)
+        bodies = ((row["item_id"], access.within(scope, row["body"])) for row in rows)
         return {item_id: body for item_id, body in bodies if body is not None}
 
     async def page(self, principal: Principal, site: Site, query: ListItems, tree: Group = EVERYTHING) -> bytes:
@@ -175,56 +164,69 @@ class DeliveryService(Service):
             return await read()
         return await self._kept.read(site.id, list_key(query, tree, asked), read, len)
 
-    async def _compose(self, reading: "Reading", scope: Scope | None, query: ListItems, tree: Group) -> bytes:
+    async def _compose(self, reading: Reading, scope: Scope | None, query: ListItems, tree: Group) -> bytes:
         """A page; `scope` is that of what is listed, be it drafts."""
         site, asked, drafts = reading.site, reading.locales, reading.drafts
         content_type = await self._types.compiled(site.id, query.type)
         chain = Chain.of(scope, query.type, asked)
         root = Target(content_type, Visible(drafts, chain.fields), chain)
-        wanted = wanted_members(query.fields, root)
-        if not chain.locales:
-            return _join(Page((), None if query.count == "none" else 0), (), query)
         targets = Targets(self._types, reading.scope, site, asked)
         levels = await including.plan(query.include, root, targets) if query.include else []
+        wanted = projection(query.fields, root, including.by_path(levels))
+        if not chain.locales:
+            return _join(Page((), None if query.count == "none" else 0), (), query)
         page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
-        if tree.members or query.sort or query.q or wanted:
+        if tree.members or query.sort or query.q or wanted.own:
             await require_current(self._reads, [content_type, *targets.types.values()])
         terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
-        seen = ((row, _body(row, content_type, scope, terms, drafts=drafts)) for row in page.rows)
+        seen = ((row, body_of(row, content_type, scope, terms, drafts=drafts)) for row in page.rows)
         found = {(row["item_id"], row["locale"]): body for row, body in seen if body is not None}
         bodies: Sequence[bytes] = list(found.values())
-        if wanted:
-            bodies = [json.dumps(project(json.loads(body), wanted)) for body in bodies]
+        if wanted.own:
+            bodies = [json.dumps(project(json.loads(body), wanted.own)) for body in bodies]
         answer = _join(page, bodies, query)
-        return including.beside(answer, await self._included(list(found), levels, reading)) if levels else answer
+        return (
+            including.beside(answer, await self._included(list(found), levels, reading, wanted)) if levels else answer
+        )
 
-    async def _with_included(
-        self, found: Document, include: str, reading: "Reading", view: access.View | None = None
+    async def _shaped(
+        self, found: Document, shape: Shape, reading: Reading, view: access.View | None = None
     ) -> Document:
         about = json.loads(found.body)
         content_type = await self._types.compiled(reading.site.id, about["type"])
+        if shape.fields and content_type.version != found.type_version:
+            raise TypeChangedError
         created_by = UUID(about["created_by"]) if about["created_by"] is not None else None
         seen = view or access.view(reading.scope, about["type"], about["locale"], created_by) or access.NOTHING
         root = Target(content_type, Visible(reading.drafts, seen.fields))
         targets = Targets(self._types, reading.scope, reading.site, reading.locales)
-        levels = await including.plan(include, root, targets)
-        included = await self._included([(UUID(about["id"]), about["locale"])], levels, reading)
-        body = including.beside(found.body, included)
+        levels = await including.plan(shape.include, root, targets) if shape.include else []
+        wanted = projection(shape.fields, root, including.by_path(levels))
+        body = json.dumps(project(about, wanted.own)) if wanted.own else found.body
+        if levels:
+            place = (UUID(about["id"]), about["locale"])
+            body = including.beside(body, await self._included([place], levels, reading, wanted))
         return Document(body, render.etag_of(found.etag, body))
 
     async def _included(
-        self, items: Sequence[including.Place], levels: Sequence[Sequence[including.Step]], reading: "Reading"
+        self,
+        items: Sequence[including.Place],
+        levels: Sequence[Sequence[including.Step]],
+        reading: Reading,
+        wanted: Projection,
     ) -> including.Included:
-        return await including.fetch(
+        included = await including.fetch(
             self._reads,
             reading.site,
             reading.locales,
             items,
             levels,
-            cut=None if reading.scope is None else partial(within, reading.scope),
+            cut=None if reading.scope is None else partial(access.within, reading.scope),
             documents=past.documents(reading.as_of),
             drafts=reading.drafts,
         )
+        included.project(wanted)
+        return included
 
     def reads_type(self, principal: Principal, site: Site, type_key: str) -> bool:
         """Whether the caller reads anything published of a type, in the site's default locale."""
@@ -282,23 +284,6 @@ class DeliveryService(Service):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Where and how far what relations lead to is read."""
-
-    site: Site
-    locales: Sequence[str]
-    scope: Scope | None
-    as_of: datetime | None = None
-    drafts: bool = False
-    """Whether the relations are those of drafts."""
-
-    @property
-    def is_everybodys(self) -> bool:
-        """Whether all who read it now read the same: what is published, by no bounds of rights."""
-        return self.scope is None and self.as_of is None and not self.drafts
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Rows of a list, how many there are in all, and where to go on."""
 
@@ -315,69 +300,6 @@ def _needed(principal: Principal, site: Site, as_of: datetime | None, *, drafts:
         return permissions.READ
     principal.require(permissions.READ_DRAFTS.code, site.id)
     return permissions.READ_DRAFTS
-
-
-def _seen(scope: Scope | None, row: asyncpg.Record | None) -> Document:
-    """A row of `documents` as the caller may read it, or not found."""
-    if row is None:
-        raise ItemNotFoundError
-    if scope is None:
-        return Document(row[0], row[1])
-    body = within(scope, row[0])
-    if body is None:
-        raise ItemNotFoundError
-    return Document(body, row[1] if body is row[0] else render.etag_of(row[1], body))
-
-
-def _first_seen(scope: Scope | None, rows: Sequence[asyncpg.Record]) -> Document:
-    """The first of these rows of which the caller may read anything, or not found."""
-    for row in rows:
-        with suppress(ItemNotFoundError):
-            return _seen(scope, row)
-    raise ItemNotFoundError
-
-
-def within(scope: Scope, body: bytes) -> bytes | None:
-    """A document cut to what the scope shows; the same bytes where that is all of it, None where it is nothing."""
-    document = json.loads(body)
-    created_by = UUID(document["created_by"]) if document["created_by"] is not None else None
-    seen = access.view(scope, document["type"], document["locale"], created_by)
-    if seen is None:
-        return None
-    locales = access.within_locales(scope, document["type"], document["locales"], created_by)
-    if seen.fields is None and len(locales) == len(document["locales"]):
-        return body
-    return json.dumps(
-        {**document, "data": seen.project(document["data"]), "locales": locales, **_beside(document, seen)}
-    )
-
-
-def _beside(document: Mapping[str, Any], seen: access.View) -> dict[str, Any]:
-    """What a document says of some of its fields, as far as the caller sees these."""
-    found: dict[str, Any] = {}
-    if "fallback_fields" in document:
-        found["fallback_fields"] = seen.project(document["fallback_fields"])
-    if "unpublished" in document:
-        found["unpublished"] = [target for target in document["unpublished"] if seen.shows(target["field"])]
-    return found
-
-
-def _body(
-    row: asyncpg.Record,
-    content_type: CompiledType,
-    scope: Scope | None,
-    terms: Mapping[UUID, tuple[ItemTerm, ...]],
-    *,
-    drafts: bool,
-) -> bytes | None:
-    """A row of a list as JSON; the query has left out what is not within reach as a whole."""
-    if not drafts:
-        body: bytes = row["body"]
-        return body if scope is None else within(scope, body)
-    item = replace(repository.to_item(row, content_type), terms=terms.get(row["id"], ()))
-    seen = access.view(scope, content_type.key, item.locale, item.created_by) or access.NOTHING
-    locales = access.within_locales(scope, content_type.key, item.locales, item.created_by)
-    return json.dumps(render.draft(replace(item, data=seen.project(item.data), locales=locales)))
 
 
 def _join(page: Page, bodies: Sequence[bytes], query: ListItems) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from scaicms.features.content.paths import COMPARISONS, MANY, OPERATORS_OF_KIND, Bound, Path, read, resolve
+from scaicms.features.content.paths import COMPARISONS, MANY, OPERATORS_OF_KIND, Bound, Path, hops, read, resolve
 from scaicms.features.content.query_tree import Clause, FilterError, Tree
 from scaicms.features.content.targets import MAX_HOPS, RELATIONS, Target, Targets
 from scaicms.features.content_types.service import MAX_KEY_CHARACTERS
@@ -69,7 +69,7 @@ class Filters:
         return f"({together} IS NOT TRUE)" if tree.kind == "not" else together
 
     async def _clause(self, clause: Clause) -> str:
-        keys, name = _hops(clause.path)
+        keys, name = hops(clause.path)
         if len(keys) > MAX_HOPS:
             raise FilterError(f"{clause.path} is deeper than {MAX_HOPS} relations.")
         source, row, via, opened = self.root, "d", "", []
@@ -120,15 +120,6 @@ class Filters:
                                        FROM {self.documents} {below} WHERE {within})"""
         value = f"({row}.data->>'{key}')::uuid"
         return f"EXISTS (SELECT 1 FROM {self.documents} {below} WHERE {below}.item_id = {value} AND {within})"
-
-
-def _hops(path: str) -> tuple[list[str], str]:
-    """The relations that a path leads through, and what it names at its end: `data.author.data.name`."""
-    keys, parts = [], path.split(".")
-    while len(parts) > 2 and parts[0] == "data":
-        keys.append(parts[1])
-        parts = parts[2:]
-    return keys, ".".join(parts)
 
 
 def _one(path: Path, values: tuple[str, ...]) -> Any:

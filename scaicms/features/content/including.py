@@ -8,8 +8,10 @@ from asyncpg import Record
 
 from scaicms.features.content.current import TypeChangedError, current_sql
 from scaicms.features.content.paths import Bound
+from scaicms.features.content.projecting import Projection, project
 from scaicms.features.content.targets import MAX_HOPS, Target, Targets
 from scaicms.infra import db
+from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
 from scaicms.kit.sites import Site
 
@@ -55,6 +57,19 @@ class Included:
     locales: dict[UUID, str] = field(default_factory=dict)
     found: dict[str, set[UUID]] = field(default_factory=dict)
 
+    def project(self, wanted: Projection) -> None:
+        """Leave of each document the members that are wanted along the paths by which it was found."""
+        if len(wanted.members) < 2:  # It is about the items alone.
+            return
+        paths: dict[UUID, list[str]] = {}
+        for path, ids in self.found.items():
+            for item_id in ids:
+                paths.setdefault(item_id, []).append(path)
+        for item_id, ways in paths.items():
+            if all(way in wanted.members for way in ways):
+                names = list(dict.fromkeys(name for way in ways for name in wanted.members[way]))
+                self.bodies[item_id] = json.dumps(project(json.loads(self.bodies[item_id]), names))
+
     def member(self) -> bytes:
         """As a member of the answer's object."""
         return b'"included":{' + b",".join(b'"%s":%s' % (str(i).encode(), b) for i, b in self.bodies.items()) + b"}"
@@ -88,6 +103,11 @@ async def plan(include: str, root: Target, targets: Targets) -> list[list[Step]]
     for step in steps.values():
         levels[step.path.count(".")].append(step)
     return [level for level in levels if level]
+
+
+def by_path(levels: Iterable[Sequence[Step]]) -> dict[str, Target]:
+    """What each path of `include=` leads to."""
+    return {step.path: step.target for level in levels for step in level}
 
 
 def _unknown(source: Target, path: str) -> IncludeError:

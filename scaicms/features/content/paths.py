@@ -108,6 +108,15 @@ class Visible:
         return self.fields is None or key in self.fields
 
 
+def hops(path: str) -> tuple[list[str], str]:
+    """The relations that a path leads through, and what it names at its end: `data.author.data.name`."""
+    keys, parts = [], path.split(".")
+    while len(parts) > 2 and parts[0] == "data":
+        keys.append(parts[1])
+        parts = parts[2:]
+    return keys, ".".join(parts)
+
+
 def resolve(name: str, content_type: CompiledType, visible: Visible, row: str = "d", *, via: str = "") -> Path:
     """A path of the type; `via` are the relations on the way to it, with a dot at the end.
 

@@ -7,16 +7,19 @@ from uuid import UUID
 import jwt
 
 from scaicms.features.auth.service import Authenticator
-from scaicms.features.content import fallbacks, permissions, render, repository
-from scaicms.features.content.delivery import within
+from scaicms.features.content import access, fallbacks, permissions, render, repository
 from scaicms.features.content.editing_schemas import PreviewOut
 from scaicms.features.content.errors import ItemNotFoundError
 from scaicms.features.content.events import ContentPreviewOpened
+from scaicms.features.content.paths import Visible
+from scaicms.features.content.projecting import project, projection
 from scaicms.features.content.records import Item
 from scaicms.features.content.service import ContentService
+from scaicms.features.content.targets import Target
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
+from scaicms.kit import json
 from scaicms.kit.clock import utcnow
 from scaicms.kit.crypto import derive_key
 from scaicms.kit.errors import UnauthorizedError
@@ -76,10 +79,11 @@ class PreviewService(Service):
         token = PREVIEW_PREFIX + jwt.encode(claims, self._key, algorithm=ALGORITHM)
         return PreviewOut(token=token, url=url, expires_at=expires_at)
 
-    async def read(self, token: str, site: Site, item_id: UUID, locale: str | None) -> bytes:
-        """The draft that the token is for, as publishing would render it now.
+    async def read(self, token: str, site: Site, item_id: UUID, locale: str | None, fields: str | None) -> bytes:
+        """The draft that the token is for, as publishing would render it now, or these members of it.
 
         Raises:
+            BadRequestError: there are no such members.
             UnauthorizedError: the token is none, has ended, or its creator is no more.
             ItemNotFoundError: it is for another draft, or its creator may no longer read this one.
         """
@@ -94,10 +98,12 @@ class PreviewService(Service):
         document = await _rendered(site, item)
         scope = creator.scope(permissions.READ_DRAFTS.code, site.id)
         # What stands in for fields that the draft lacks comes from other locales, and from fields out of reach.
-        body = document if scope is None else within(scope, document)
-        if body is None:
+        body = document if scope is None else access.within(scope, document)
+        seen = access.view(scope, item.content_type.key, item.locale, item.created_by)
+        if body is None or seen is None:
             raise ItemNotFoundError
-        return body
+        wanted = projection(fields, Target(item.content_type, Visible(False, seen.fields)), {})
+        return json.dumps(project(json.loads(body), wanted.own)) if wanted.own else body
 
     def _claims(self, token: str) -> _Claims | None:
         try:

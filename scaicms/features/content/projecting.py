@@ -1,10 +1,14 @@
-"""`fields=`: the members of items that a list gives."""
+"""`fields=`: the members that are given of items, and of what is included beside them.
 
-from collections.abc import Sequence
-from dataclasses import replace
+`data.author.data.name` is a member of what the relation `author` leads to, in the words of filters.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from scaicms.features.content.errors import FieldForbiddenError
-from scaicms.features.content.targets import Target
+from scaicms.features.content.paths import hops
+from scaicms.features.content.targets import RELATIONS, Target
 from scaicms.kit.errors import BadRequestError
 
 SELECTABLE = frozenset(
@@ -32,20 +36,81 @@ SELECTABLE = frozenset(
 )
 
 
-def wanted_members(fields: str | None, root: Target) -> list[str]:
-    """The members that `fields=` asks for; what the type does not have, or the caller may not read, is refused."""
-    content_type, visible = root.content_type, root.visible
-    wanted = fields.split(",") if fields else []
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is asked for of items (`fields`), and what beside them (`include`)."""
+
+    fields: str | None = None
+    include: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.fields or self.include)
+
+
+WHOLE = Shape()
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Members by the path of relations that leads to what has them, `""` to the items; all of what is not named."""
+
+    members: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> Sequence[str]:
+        """Those of the items themselves; none is all."""
+        return self.members.get("", ())
+
+
+EVERYTHING = Projection()
+
+
+def projection(fields: str | None, root: Target, included: Mapping[str, Target]) -> Projection:
+    """What `fields=` asks for of items, and of what is `included` by each path of relations.
+
+    Raises:
+        BadRequestError: the type has no such member, or it is one of what is not included.
+        FieldForbiddenError: the caller may not read it.
+    """
+    if not fields:
+        return EVERYTHING
+    wanted: dict[str, dict[str, None]] = {"": {}}
+    for name in fields.split(","):
+        keys, last = hops(name)
+        source, via = root, ""
+        for depth, key in enumerate(keys, 1):
+            here = ".".join(keys[:depth])
+            _require_member(f"data.{key}", source, via, name)
+            if source.content_type.fields[key].type not in RELATIONS:
+                raise BadRequestError(f"fields: {via}data.{key} is no relation: there is no {name}.", code=UNKNOWN)
+            if here not in included:
+                message = f"fields: {name} is of what {via}data.{key} leads to; ask for it with include={here}."
+                raise BadRequestError(message, code="not_included")
+            # Without the relation nobody could tell whose it is.
+            wanted[".".join(keys[: depth - 1])][f"data.{key}"] = None
+            source, via = included[here], f"{via}data.{key}."
+            wanted.setdefault(here, {})
+        _require_member(last, source, via, name)
+        wanted[".".join(keys)][last] = None
+    return Projection({path: tuple(members) for path, members in wanted.items()})
+
+
+UNKNOWN = "unknown_field"
+
+
+def _require_member(name: str, source: Target, via: str, asked: str) -> None:
+    content_type, visible = source.content_type, source.visible
     known = {*visible.of(content_type, html=not visible.private), *SELECTABLE}
-    existing = {*replace(visible, fields=None).of(content_type, html=not visible.private)}
-    hidden = [name for name in wanted if name in existing - known]
-    if hidden:
-        raise FieldForbiddenError(f"Your rights do not reach {', '.join(hidden)}.")
-    unknown = [name for name in wanted if name not in known]
-    if unknown:
-        names = ", ".join(sorted(known))
-        raise BadRequestError(f"fields: there is no {', '.join(unknown)}. Known: {names}.", code="unknown_field")
-    return wanted
+    if name in known:
+        return
+    if name in replace(visible, fields=None).of(content_type, html=not visible.private):
+        raise FieldForbiddenError(f"Your rights do not reach {via}{name}.")
+    hint, first = "", name.rpartition(".")[0]
+    field = content_type.fields.get(first.removeprefix("data.")) if first in known else None
+    if field is not None and field.type in RELATIONS:
+        hint = f" Members of what is included are written {via}{first}.data.{name.rpartition('.')[2]}."
+    names = ", ".join(sorted(via + one for one in known))
+    raise BadRequestError(f"fields: there is no {asked}.{hint} Known: {names}.", code=UNKNOWN)
 
 
 def project(document: dict[str, object], wanted: Sequence[str]) -> dict[str, object]:

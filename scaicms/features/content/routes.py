@@ -5,6 +5,7 @@ from aiohttp import web
 from scaicms.features.content import permissions
 from scaicms.features.content.delivery import DeliveryService
 from scaicms.features.content.previews import PreviewService
+from scaicms.features.content.projecting import Shape
 from scaicms.features.content.query_tree import from_json, from_parameters
 from scaicms.features.content.records import Item
 from scaicms.features.content.replies import written_reply
@@ -43,7 +44,8 @@ QUERY = {
 
 
 async def _draft(call: Call, item: Item, query: ReadItemAsOf) -> web.Response:
-    found = await call.get(DeliveryService).draft(call.principal, call.site, item, query.fallback, query.include)
+    shape = Shape(query.fields, query.include)
+    found = await call.get(DeliveryService).draft(call.principal, call.site, item, query.fallback, shape)
     return conditional(call.request, found.body, found.etag)
 
 
@@ -119,7 +121,7 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
                 query.locale,
                 query.fallback,
                 as_of=query.as_of,
-                include=query.include,
+                shape=Shape(query.fields, query.include),
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:
@@ -134,10 +136,10 @@ async def read_item_by_slug(call: Call) -> web.StreamResponse:
 async def read_preview(call: Call) -> web.StreamResponse:
     """The same for who has nothing but a token for one draft."""
     query = call.query(ReadItemAsOf)
-    if query.model_fields_set - {"locale"}:
-        raise BadRequestError("A preview takes no parameter but locale.", code="invalid_parameter")
+    if query.model_fields_set - {"locale", "fields"}:
+        raise BadRequestError("A preview takes no parameters but locale and fields.", code="invalid_parameter")
     token = call.request.headers["Authorization"].partition(" ")[2]
-    body = await call.get(PreviewService).read(token, call.site, call.path_id(), query.locale)
+    body = await call.get(PreviewService).read(token, call.site, call.path_id(), query.locale, query.fields)
     return json_reply(body, headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
@@ -164,7 +166,7 @@ async def read_item(call: Call) -> web.StreamResponse:
                 query.locale,
                 query.fallback,
                 as_of=query.as_of,
-                include=query.include,
+                shape=Shape(query.fields, query.include),
             )
             return conditional(call.request, found.body, found.etag)
         except NotFoundError:

@@ -137,11 +137,19 @@ class ItemList(Answer):
     )
 
 
-Include = Annotated[str, Field(max_length=1000)]
+Include = Annotated[str, Field(max_length=1000, examples=["author,author.avatar"])]
 INCLUDE = (
     "Relations to follow, up to three deep: `author,author.avatar`. What is published of their targets stands in "
     "`included`, by id."
 )
+
+
+FIELDS = (
+    "Only these members: `id,slug,data.title`; of what is included those that are named over its relation, "
+    "`data.author.data.name` with `include=author`, and all of it where none is."
+)
+FIELDS_EXAMPLES = ["id,data.title", "slug,data.title,data.author.data.name"]
+Fields = Annotated[str | None, Field(max_length=1000, description=FIELDS, examples=FIELDS_EXAMPLES)]
 
 
 class ReadItem(Query):
@@ -155,6 +163,7 @@ class ReadItem(Query):
 
 class ReadItemAsOf(ReadItem):
     as_of: AsOf | None = None
+    fields: Fields = None
     include: Include | None = Field(default=None, description=INCLUDE)
 
     @model_validator(mode="after")
@@ -196,7 +205,7 @@ class ListItems(PageQuery):
         max_length=300,
         description="Fields by comma, `-` for descending: `-published_at,data.title`.",
     )
-    fields: str | None = Field(default=None, max_length=1000, description="Only these: `id,slug,data.title`.")
+    fields: Fields = None
     include: Include | None = Field(default=None, description=INCLUDE)
     count: Literal["exact", "estimate", "none"] = Field(
         default="exact",
@@ -246,7 +255,9 @@ class QueryItems(ListItems):
     """A list's parameters as a JSON object; filters as a tree of their paths."""
 
     sort: Names | None = Field(default=None, description='`["-published_at", "data.title"]`, or by comma.')
-    fields: Names | None = Field(default=None, description="Only these members, as a list or by comma.")
+    fields: Names | None = Field(
+        default=None, description=f"{FIELDS} As a list or by comma.", examples=[["id", "data.author.data.name"]]
+    )
     include: Names | None = Field(default=None, description=INCLUDE)
     filter: dict[str, Any] = Field(
         default_factory=dict,

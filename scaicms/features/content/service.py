@@ -22,7 +22,8 @@ from scaicms.features.content import (
     workflow,
 )
 from scaicms.features.content.conflicts import Change
-from scaicms.features.content.delivery import DeliveryService, Document
+from scaicms.features.content.delivery import DeliveryService
+from scaicms.features.content.documents import Document
 from scaicms.features.content.errors import HeldError, ItemArchivedError, ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
