@@ -62,6 +62,11 @@ class IdTakenError(ConflictError):
     code, message = "id_taken", "Another site has an item with this id."
 
 
+class SourceTakenError(ConflictError):
+    code = "source_taken"
+    message = "This was imported before, into an item that your rights do not reach; give it another slug or file name."
+
+
 class TooManyExportsError(UnavailableError):
     code, message = "too_many_exports", "This process makes as many exports as it may; try again when one has ended."
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from scaicms.features.content import import_sources, repository, revision_repository
-from scaicms.features.content.errors import SlugTakenError
+from scaicms.features.content import import_sources, permissions, repository, revision_repository
+from scaicms.features.content.errors import SlugTakenError, SourceTakenError
 from scaicms.features.content.import_entries import ImportedEntries
 from scaicms.features.content.import_sources import Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
@@ -220,6 +220,8 @@ class _Importer:
                 if not isinstance(row, Row):
                     continue
                 sources = await self._sources(row)
+                if sources.are_foreign:
+                    continue
                 mapped = apply_mapping(row, keys_of(self._type), self._mapping)
                 if leads and row.locale not in (None, self._site.default_locale) and sources.item_id is not None:
                     locales = [*await self._entries.locales_of(sources.item_id), row.locale]
@@ -268,10 +270,14 @@ class _Importer:
     async def _sources(self, row: Row) -> Sources:
         joined = Joined(row.key, row.base or row.key, row.item_key, row.locale or self._site.default_locale)
         digest = row.digest.encode() + self._salt
-        return await import_sources.look_up(self._site, self._type.id, joined, digest)
+        scope = self._principal.scope(permissions.UPDATE.code, self._site.id)
+        return await import_sources.look_up(self._site, self._type.id, joined, digest, scope)
 
     async def _store(self, row: Row, report: Report) -> str:
         sources = await self._sources(row)
+        if sources.are_foreign:
+            # Nor does it become an item of the caller's: what its owner imports next would go there.
+            raise SourceTakenError
         if sources.are_unchanged:
             return "unchanged"
         mapped = apply_mapping(row, keys_of(self._type), self._mapping)
