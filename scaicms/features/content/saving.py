@@ -44,4 +44,5 @@ def _edited(principal: Principal, old: Item, change: Change) -> dict[str, Any]:
     access.require_fields(writable, access.touched_fields(data, old.data, checked, seen))
     if change.slug is not None and change.slug != old.slug:
         access.require_fields(writable, ["slug"])
+        access.require_shared(principal, old, ["slug"])
     return checked

@@ -378,6 +378,7 @@ class ContentService(Service):
             return item
         if writer is not None:
             access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])
+            access.require_shared(writer, item, ["taxonomies"])
             await repository.touch_other_locales(item)
         return await self._as_called(site, item)
 
