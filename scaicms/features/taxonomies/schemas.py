@@ -101,7 +101,7 @@ class ListTerms(PageQuery):
         default=False, description="The terms below each as its `children`; pages count the topmost terms."
     )
     depth: int | None = Field(default=None, ge=1, le=MAX_DEPTH, description="Levels of a tree; all when absent.")
-    counts: bool = Field(default=False, description="How much content has each term.")
+    counts: bool = Field(default=False, description="How much content has each term, for who may read all of it.")
     locale: str | None = Field(default=None, max_length=35, description="Locale of `name`; the site's default.")
 
 

@@ -31,6 +31,8 @@ from scaicms.kit.slugs import numbered, slugify
 
 SLUG_CANDIDATES = 50
 MAX_TREE = 5_000
+READ_CONTENT = "content:read"
+"""Of a feature above this one."""
 
 Check = Callable[[Term], None]
 
@@ -73,6 +75,8 @@ class TermService(Service):
         counts = None
         if query.counts:
             drafts = principal.may(permissions.WRITE.code, site.id)
+            if not drafts:
+                _require_all_content(principal, site)
             counts = await link_repository.counts([term.id for term in shown], drafts=drafts)
         return TermPage(terms, total, chain, children, counts)
 
@@ -242,6 +246,15 @@ class TermService(Service):
 
 
 _NOWHERE = -1
+
+
+def _require_all_content(principal: Principal, site: Site) -> None:
+    """Refuse to count what the caller may not read."""
+    principal.require(READ_CONTENT, site.id)
+    if principal.scope(READ_CONTENT, site.id) is not None:
+        raise principal.refusal(
+            READ_CONTENT, "Your rights do not reach all that is counted; ask /terms/{id}/content."
+        )
 
 
 async def held_taxonomy(site_id: UUID, key: str) -> TaxonomyRow:
