@@ -57,7 +57,8 @@ async def answer_once(call: Call, handler: Handler) -> web.StreamResponse:
 
 def _scope(call: Call, key: str) -> str:
     site = call.request.headers.get("X-Site-ID", "") if call.operation.site else ""
-    owner = f"{call.principal.kind}:{call.principal.id}"
+    # Who is not known is told apart from others by where they are.
+    owner = f"{call.principal.kind}:{call.principal.id or call.address}"
     parts = (owner, site, call.operation.method, call.request.path, key)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

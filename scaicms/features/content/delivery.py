@@ -115,8 +115,10 @@ class DeliveryService(Service):
         return await self._kept.read(site.id, key, read, len)
 
     async def _by_slug(self, type_key: str, slug: str, reading: Reading, shape: Shape) -> Document:
-        chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
+        site_id, as_of = reading.site.id, reading.as_of
         content_type = await self._types.compiled(site_id, type_key)
+        # Slugs of locales out of reach lead nowhere.
+        chain = Chain.of(reading.scope, type_key, reading.locales).locales
         if len(chain) == 1:
             sql = statement(BY_SLUG, as_of, shape)
             found = seen_by(reading.scope, await self._reads.fetchrow(sql, site_id, content_type.id, chain[0], slug))

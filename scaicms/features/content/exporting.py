@@ -72,7 +72,9 @@ class ExportService(Service):
                     yield json.dumps({"kind": "term", **dict(row), "names": json.loads(row["names"])})
             for type_ in types:
                 async for row in export_repository.items(reads, site.id, type_["id"], scope, query):
-                    yield json.dumps(_item(row, type_["key"], scope))
+                    item = _item(row, type_["key"], scope)
+                    if item["entries"]:  # Not what is read in other locales than those asked for.
+                        yield json.dumps(item)
 
     @asynccontextmanager
     async def _snapshot(self) -> AsyncIterator[db.ReadProxy]:

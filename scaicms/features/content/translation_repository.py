@@ -161,8 +161,7 @@ def _lacking(wanted: Lacking) -> tuple[str, list[Any]]:
     conditions = [_any_of(near, bound, owner, of_source=False)]
     if wanted.type_id is not None:
         conditions.append(f"i.type_id = {bound.bind(wanted.type_id)}")
-    fields = None if any(one.fields is None for one in near) else sorted({f for one in near for f in one.fields or ()})
-    known = "true" if fields is None else f"f.key = ANY({bound.bind(fields)}::text[])"
+    known = _any_of(near, bound, owner, of_source=False, field="f.key")
     sql = f"""FROM items i JOIN content_types t ON t.id = i.type_id
               CROSS JOIN LATERAL (
                   SELECT s.* FROM entries s
@@ -179,8 +178,10 @@ def _lacking(wanted: Lacking) -> tuple[str, list[Any]]:
     return sql, [wanted.site_id, wanted.locale, list(wanted.chain), *bound.arguments]
 
 
-def _any_of(bounds: Sequence[Narrowing], bound: Bound, owner: UUID | None, *, of_source: bool) -> str:
-    """Whether the item, or its draft `s`, is within reach of one of these."""
+def _any_of(
+    bounds: Sequence[Narrowing], bound: Bound, owner: UUID | None, *, of_source: bool, field: str | None = None
+) -> str:
+    """Whether the item, or its draft `s`, or the field that this expression names, is within reach of one of these."""
     ways = []
     for one in bounds:
         way = ["true"]
@@ -188,6 +189,8 @@ def _any_of(bounds: Sequence[Narrowing], bound: Bound, owner: UUID | None, *, of
             way.append(f"t.key = ANY({bound.bind(list(one.content_types))}::text[])")
         if of_source and one.locales is not None:
             way.append(f"s.locale = ANY({bound.bind(list(one.locales))}::text[])")
+        if field is not None and one.fields is not None:
+            way.append(f"{field} = ANY({bound.bind(list(one.fields))}::text[])")
         if one.own_only:
             way.append(f"i.created_by = {bound.bind(owner)}")
         ways.append(f"({' AND '.join(way)})")
