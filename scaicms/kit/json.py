@@ -1,11 +1,14 @@
 """JSON as scaiCMS reads and writes it: orjson, strict (no NaN, no duplicate decoding paths), depth-bounded."""
 
+import json
+import re
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 MAX_DEPTH = 32
+_LONG_NUMBER = re.compile(rb"\d{19}")
 
 
 class JSONDepthError(ValueError):
@@ -39,13 +42,22 @@ def loads_bounded(data: bytes, max_depth: int = MAX_DEPTH) -> Any:
 
     Raises:
         JSONDepthError: it nests deeper than `max_depth`.
-        ValueError: it is not JSON (RFC 8259: `NaN`, `Infinity`, lone surrogates are not), or nests deeper
-            than orjson's own guard of 1,024 levels.
+        ValueError: it is not JSON (RFC 8259: `NaN`, `Infinity`, lone surrogates are not), nests deeper
+            than orjson's own guard of 1,024 levels, or has integers of more than 64 bits.
     """
     value = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > max_depth and _depth(value) > max_depth:
         raise JSONDepthError(f"nested deeper than {max_depth} levels")
+    if _LONG_NUMBER.search(data) is not None:
+        # Rare, and mostly in texts. What orjson reads as a float others read as an integer that cannot be written.
+        json.loads(data, parse_int=_integer)
     return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= (number := int(digits)) < 2**64:
+        raise ValueError("an integer has more than 64 bits")
+    return number
 
 
 def _depth(value: Any) -> int:

@@ -189,8 +189,10 @@ def _texts(path: str, operator: str, value: Any) -> tuple[str, ...]:
 def _text(path: str, value: Any) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | float):
         return json.dumps_text(value)
+    if isinstance(value, int):
+        return str(value)
     raise FilterError(f"{path}: a value is a text, a number, true or false; ask for missing ones by exists.")
 
 

@@ -29,6 +29,7 @@ from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, It
 from scaicms.features.content.import_batches import Report, in_one_go
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.locales import known_locale
+from scaicms.features.content.reading.json_values import UnsupportedValueError, to_json
 from scaicms.features.content.records import Item
 from scaicms.features.content.restore_checks import TypesInFile
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
@@ -269,8 +270,13 @@ def _checked(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]
 
 def _parsed(raw: bytes) -> ExportLine:
     try:
+        value = json.loads_bounded(raw)
+        if b"\\u0000" in raw:
+            to_json(value, depth=json.MAX_DEPTH)  # PostgreSQL takes no such text
         # Of a name that is there twice, the last counts: for us as for who looked through the file before.
-        return EXPORT_LINE.validate_python(json.loads_bounded(raw))
+        return EXPORT_LINE.validate_python(value)
+    except UnsupportedValueError as error:
+        raise InvalidError(str(error)) from None
     except ValidationError as error:
         raise InvalidError(errors=field_errors(error)) from None
     except ValueError as error:

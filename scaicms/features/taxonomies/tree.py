@@ -252,9 +252,7 @@ def _require_all_content(principal: Principal, site: Site) -> None:
     """Refuse to count what the caller may not read."""
     principal.require(READ_CONTENT, site.id)
     if principal.scope(READ_CONTENT, site.id) is not None:
-        raise principal.refusal(
-            READ_CONTENT, "Your rights do not reach all that is counted; ask /terms/{id}/content."
-        )
+        raise principal.refusal(READ_CONTENT, "Your rights do not reach all that is counted; ask /terms/{id}/content.")
 
 
 async def held_taxonomy(site_id: UUID, key: str) -> TaxonomyRow:
