@@ -145,3 +145,27 @@ async def test_what_happens_out_of_reach_changes_no_answer_and_shows_in_none(wor
     # Errors say again what was asked for.
     told = {path: raw for path, (status, raw, _) in after.items() if status < 300 and HIDDEN.encode() in raw.lower()}
     assert told == {}
+
+
+async def test_what_others_have_asked_for_gives_no_more(world, granted):
+    """Neither what a process keeps of answers, nor a cursor or a validator that somebody else was given."""
+    reader = await granted(world, *(on(f"content:{verb}", **READABLE) for verb in ("read", "read_drafts")))
+    own = await granted(world, *(on(f"content:{verb}", own_only=True) for verb in ("read", "read_drafts")))
+    for path in (f"/content/{world.first}?", "/content/by-slug/post/first?", "/content?type=post&filter[slug]=first&"):
+        whole = await world.get(f"{path}include=next")
+        assert HIDDEN in whole.raw.decode()
+        for asked in ("include=next", "include=next&fields=data.title"):
+            await world.get(path + asked)
+            part = await reader.get(path + asked, headers={"If-None-Match": whole.headers.get("ETag", "*")})
+            assert (part.status, HIDDEN in part.raw.decode()) == (200, False), path
+    assert (await world.get(f"/content/{world.author}")).status == 200
+    tag = (await world.get(f"/content/{world.author}")).headers["ETag"]
+    for asked in ({"If-None-Match": tag}, {"If-None-Match": "*"}):
+        assert (await reader.get(f"/content/{world.author}", headers=asked)).status == 404
+    for status in ("published", "any"):
+        query = f"/content?type=post&status={status}&page_size=1&cursor="
+        cursor = (await world.get(query)).json["next_cursor"]
+        assert (await own.get(query + cursor)).json["items"] == []
+        hidden = (await world.get(f"{query}&sort=data.body")).json["next_cursor"]
+        for sort, expected in (("&sort=data.body", 403), ("&sort=data.title", 400)):
+            assert (await reader.get(query + hidden + sort)).status == expected
