@@ -47,7 +47,7 @@ def bind(operation: Operation) -> AiohttpHandler:
         _admit(operation, principal, site)
         request[PRINCIPAL] = principal
         call = Call(request, operation, principal, site)
-        if "Idempotency-Key" in request.headers and operation.method == "POST":
+        if "Idempotency-Key" in request.headers and operation.method == "POST" and not operation.reads:
             if not operation.takes_idempotency_key:
                 raise KeyNotTakenError
             return await db.again(lambda: answer_once(call, operation.handler))

@@ -61,6 +61,8 @@ class Operation:
     repeatable: bool = True
     """A POST whose answer may be kept for `Idempotency-Key`. Not one that holds a secret, nor one that must
     commit although it fails; uploads never are, since the transaction would wait for the client."""
+    reads: bool = False
+    """A POST that changes nothing: with an `Idempotency-Key` it is as without, since nothing need be kept."""
     conditional: bool = False
     """GET answers with an ETag and heeds If-None-Match; writes heed If-Match."""
     preview: Handler | None = field(default=None, repr=False)
@@ -78,7 +80,7 @@ class Operation:
 
     @property
     def takes_idempotency_key(self) -> bool:
-        return self.method == "POST" and self.repeatable and self.multipart is None
+        return self.method == "POST" and self.repeatable and self.multipart is None and not self.reads
 
 
 class Routes:

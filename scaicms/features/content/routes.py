@@ -73,6 +73,7 @@ async def list_items(call: Call) -> web.StreamResponse:
     permission=permissions.READ,
     summary="List items of a type by a query in JSON",
     description="The same as the list, for filters that a URL is too short for.",
+    reads=True,
     body=QueryItems,
     body_example=QUERY,
     response=ItemList,

@@ -108,6 +108,14 @@ async def test_what_is_outdated_does_not_tell_of_fields_that_another_type_alone_
         assert (await reader.get("/content/translations/missing?locale=de")).json["total"] == expected
 
 
+async def test_a_query_leaves_nothing_behind_that_strangers_could_fill_the_database_with(articles):
+    key, body = {"Idempotency-Key": "1"}, {"type": "article"}
+    assert (await articles.post("/content/query", body, headers=key)).json["total"] == 0
+    await made(articles)
+    again = await articles.post("/content/query", body, headers=key)
+    assert (again.json["total"], "Idempotent-Replayed" in again.headers) == (1, False)
+
+
 async def test_strangers_do_not_get_each_others_answers(admin, articles, client):
     role = await role_with(admin, "content:create")
     assert (await admin.patch(f"/sites/{articles.site}", {"settings": {"public_role": role}})).status == 200
