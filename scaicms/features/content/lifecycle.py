@@ -51,7 +51,14 @@ class LifecycleService(Service):
             principal.require(permission.code, site.id)
         scopes = [principal.scope(permission.code, site.id) for permission in needed]
         rows, total = await lifecycle_repository.trash(site.id, scopes, query)
-        return [TrashedItem(**dict(row), purge_at=self._purge_at(row["deleted_at"])) for row in rows], total
+        found = []
+        for row in rows:
+            locales: Sequence[str] = row["locales"]
+            for scope in scopes:
+                locales = access.within_locales(scope, row["type"], locales, row["created_by"])
+            shown = {**dict(row), "locales": list(locales), "purge_at": self._purge_at(row["deleted_at"])}
+            found.append(TrashedItem(**shown))
+        return found, total
 
     async def archive(self, principal: Principal, site: Site, item_id: UUID) -> Written:
         """Out of delivery and of the lists of editors; its draft stays, as it is, until it is restored."""

@@ -11,6 +11,7 @@ from scaicms.features.content.paths import hops
 from scaicms.features.content.targets import RELATIONS, Target
 from scaicms.kit.errors import BadRequestError
 
+UNKNOWN = "unknown_field"
 SELECTABLE = frozenset(
     [
         "id",
@@ -81,7 +82,8 @@ def projection(fields: str | None, root: Target, included: Mapping[str, Target])
         for depth, key in enumerate(keys, 1):
             here = ".".join(keys[:depth])
             _require_member(f"data.{key}", source, via, name)
-            if source.content_type.fields[key].type not in RELATIONS:
+            definition = source.content_type.fields.get(key)  # None: HTML that stands beside a field
+            if definition is None or definition.type not in RELATIONS:
                 raise BadRequestError(f"fields: {via}data.{key} is no relation: there is no {name}.", code=UNKNOWN)
             if here not in included:
                 message = f"fields: {name} is of what {via}data.{key} leads to; ask for it with include={here}."
@@ -95,9 +97,6 @@ def projection(fields: str | None, root: Target, included: Mapping[str, Target])
     return Projection({path: tuple(members) for path, members in wanted.items()})
 
 
-UNKNOWN = "unknown_field"
-
-
 def _require_member(name: str, source: Target, via: str, asked: str) -> None:
     content_type, visible = source.content_type, source.visible
     known = {*visible.of(content_type, html=not visible.private), *SELECTABLE}
@@ -105,10 +104,7 @@ def _require_member(name: str, source: Target, via: str, asked: str) -> None:
         return
     if name in replace(visible, fields=None).of(content_type, html=not visible.private):
         raise FieldForbiddenError(f"Your rights do not reach {via}{name}.")
-    hint, first = "", name.rpartition(".")[0]
-    field = content_type.fields.get(first.removeprefix("data.")) if first in known else None
-    if field is not None and field.type in RELATIONS:
-        hint = f" Members of what is included are written {via}{first}.data.{name.rpartition('.')[2]}."
+    hint = f" Fields are in data: {via}data.{name}." if f"data.{name}" in known else ""
     names = ", ".join(sorted(via + one for one in known))
     raise BadRequestError(f"fields: there is no {asked}.{hint} Known: {names}.", code=UNKNOWN)
 

@@ -12,6 +12,7 @@ FIELDS = {
     ],
     "post": [
         {"key": "title", "type": "string"},
+        {"key": "text", "type": "richtext"},
         {"key": "author", "type": "relation", "target": "author"},
         {"key": "next", "type": "relation", "target": "post"},
         {"key": "more", "type": "relations", "target": "post"},

@@ -95,6 +95,16 @@ async def test_an_export_has_no_item_without_a_locale_that_is_read(admin, site, 
     assert [entry["locale"] for entry in json.loads(lines["locale=de"])["entries"]] == ["de"]
 
 
+async def test_the_trash_names_no_locale_out_of_reach(admin, site, granted):
+    await story_site(admin, site)
+    item = await told(site, slug="one")
+    await translated(site, item, "de")
+    assert (await site.delete(f"/content/{item['id']}")).status == 204
+    german = await granted(site, *(on(code, locales=["de"]) for code in (*READS, "content:delete")))
+    for reader, locales in ((site, ["de", "en"]), (german, ["de"])):
+        assert [one["locales"] for one in (await reader.get("/content/trash")).json["items"]] == [locales]
+
+
 async def test_what_is_outdated_does_not_tell_of_fields_that_another_type_alone_lets_one_read(admin, site, granted):
     await story_site(admin, site)
     item = await told(site, publish=True, body="old")
