@@ -18,7 +18,7 @@ from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
-from scaicms.infra.events import bind, subscribe_all
+from scaicms.infra.events import bind, fan_out, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.infra.jobs.metrics import Figures
 from scaicms.kit.permissions import Permission
@@ -104,3 +104,5 @@ def connect_events() -> None:
     for feature in FEATURES:
         bind(feature.events)
         subscribe_all(feature.subscribers)
+        if feature.fanout is not None:
+            fan_out(feature.fanout)

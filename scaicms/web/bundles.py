@@ -32,3 +32,5 @@ class BundlePart:
     """Store an entry; True: it is new. In the transaction of the whole bundle."""
     hindrances: Callable[[Any, Any], Sequence[str]] = _nothing
     """Why what is there (first) cannot become what the bundle says (second) at once; empty when it can."""
+    notes: Callable[[Any, Any], Sequence[str]] = _nothing
+    """What is left to do by hand when what is there (None: nothing) has become what the bundle says."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
-from scaicms.infra.events import Event
+from scaicms.infra.events import Event, Fanout
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic
 from scaicms.infra.jobs.metrics import Figures
@@ -26,6 +26,8 @@ class Feature:
     """Where its `Routes` are; earlier ones win where paths overlap."""
     events: Sequence[type[Event]] = ()
     subscribers: Mapping[type[Event], Sequence[Subscriber]] = field(default_factory=dict)
+    fanout: Fanout | None = None
+    """What becomes of facts that may leave, in the statement that writes them; one feature has it."""
     tasks: str | None = None
     """Where the `Task`s are, which only workers import."""
     periodic: Sequence[Periodic] = ()

@@ -10,6 +10,9 @@ from scaicms.infra.events import Event
 class ContentEvent(Event):
     """`aggregate_id` is the item."""
 
+    seen_with: ClassVar[str | None] = "content:read_drafts"
+    about: ClassVar[str | None] = "content_type"
+
     content_type: str
     slug: str
     locale: str
@@ -48,16 +51,19 @@ class TranslationRemoved(ContentEvent):
 
 class ContentPublished(ContentEvent):
     type: ClassVar[str] = "content.published"
+    seen_with: ClassVar[str | None] = "content:read"
 
 
 class ContentRefreshed(ContentEvent):
     """The published document was rendered anew: what it shows of a term, another locale or a target has changed."""
 
     type: ClassVar[str] = "content.refreshed"
+    seen_with: ClassVar[str | None] = "content:read"
 
 
 class ContentUnpublished(ContentEvent):
     type: ClassVar[str] = "content.unpublished"
+    seen_with: ClassVar[str | None] = "content:read"
 
 
 class ContentScheduled(ContentEvent):
@@ -91,6 +97,8 @@ class ContentMoved(ContentEvent):
 
 class ReleaseEvent(Event):
     """`aggregate_id` is the release."""
+
+    seen_with: ClassVar[str | None] = "content:publish"
 
     name: str
 
@@ -158,6 +166,8 @@ class ContentErased(Event):
     """`aggregate_id` is the item, which was in the trash for as long as things stay there."""
 
     type: ClassVar[str] = "content.erased"
+    seen_with: ClassVar[str | None] = "content:read_drafts"
+    about: ClassVar[str | None] = "content_type"
     content_type: str
     slug: str
 

@@ -36,6 +36,8 @@ class Drift:
     changes: Sequence[str] = ()
     """Members that differ."""
     hindrances: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    """What is left to do by hand."""
 
 
 @dataclass(slots=True)
@@ -156,10 +158,12 @@ def _drift(name: str, read: _Read) -> list[Drift]:
     for key, entry in read.given.items():
         there = read.there.get(key)
         if there is None:
-            found.append(Drift(name, key, "create"))
+            found.append(Drift(name, key, "create", notes=read.part.notes(None, entry)))
             continue
         old, new = there.model_dump(mode="json"), entry.model_dump(mode="json")
         changed = [member for member in new if old[member] != new[member]]
         if changed:
-            found.append(Drift(name, key, "update", changed, read.part.hindrances(there, entry)))
+            part = read.part
+            hindrances, notes = part.hindrances(there, entry), part.notes(there, entry)
+            found.append(Drift(name, key, "update", changed, hindrances, notes))
     return found + [Drift(name, key, "extra") for key in read.there if key not in read.given]

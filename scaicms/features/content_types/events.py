@@ -5,27 +5,32 @@ from typing import ClassVar
 from scaicms.infra.events import Event
 
 
-class ContentTypeCreated(Event):
+class ContentTypeEvent(Event):
+    """`aggregate_id` is the content type."""
+
+    seen_with: ClassVar[str | None] = "content_types:read"
+    about: ClassVar[str | None] = "key"
+
+    key: str
+
+
+class ContentTypeCreated(ContentTypeEvent):
     type: ClassVar[str] = "content_type.created"
-    key: str
 
 
-class ContentTypeUpdated(Event):
+class ContentTypeUpdated(ContentTypeEvent):
     type: ClassVar[str] = "content_type.updated"
-    key: str
     schema_version: int
 
 
-class ContentTypeRewritten(Event):
+class ContentTypeRewritten(ContentTypeEvent):
     """What is stored of the type was changed together with its fields."""
 
     type: ClassVar[str] = "content_type.rewritten"
-    key: str
 
 
-class ContentTypeDeleted(Event):
+class ContentTypeDeleted(ContentTypeEvent):
     type: ClassVar[str] = "content_type.deleted"
-    key: str
 
 
 ALL = (ContentTypeCreated, ContentTypeUpdated, ContentTypeRewritten, ContentTypeDeleted)

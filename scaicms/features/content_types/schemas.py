@@ -146,6 +146,7 @@ class BundleDrift(Answer):
     op: Literal["create", "update", "extra"] = Field(description="`extra`: the site has it and the bundle does not.")
     changes: list[str] = Field(description="Members that differ.")
     hindrances: list[str] = Field(description="Why it cannot be changed at once.")
+    notes: list[str] = Field(default_factory=list, description="What is left to do by hand: secrets are in no bundle.")
 
 
 class BundleOut(Answer):

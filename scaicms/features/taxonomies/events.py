@@ -6,26 +6,33 @@ from uuid import UUID
 from scaicms.infra.events import Event
 
 
-class TaxonomyCreated(Event):
+class TaxonomyEvent(Event):
+    """`aggregate_id` is the taxonomy."""
+
+    seen_with: ClassVar[str | None] = "taxonomies:read"
+
+    key: str
+
+
+class TaxonomyCreated(TaxonomyEvent):
     type: ClassVar[str] = "taxonomy.created"
-    key: str
 
 
-class TaxonomyUpdated(Event):
+class TaxonomyUpdated(TaxonomyEvent):
     type: ClassVar[str] = "taxonomy.updated"
-    key: str
 
 
-class TaxonomyDeleted(Event):
+class TaxonomyDeleted(TaxonomyEvent):
     """With it went so many `terms`."""
 
     type: ClassVar[str] = "taxonomy.deleted"
-    key: str
     terms: int
 
 
 class TermEvent(Event):
     """`aggregate_id` is the term."""
+
+    seen_with: ClassVar[str | None] = "taxonomies:read"
 
     taxonomy_id: UUID
     taxonomy: str

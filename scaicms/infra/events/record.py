@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -23,6 +24,11 @@ class Event(BaseModel):
 
     type: ClassVar[str]
     version: ClassVar[int] = 1
+    seen_with: ClassVar[str | None] = None
+    """The permission with which it is read outside, in the feed and by webhooks; None: it never leaves. Events of no
+    site never do."""
+    about: ClassVar[str | None] = None
+    """Its member that names a content type, by which that permission may be narrowed."""
 
     site_id: UUID | None
     aggregate_id: UUID
@@ -31,6 +37,19 @@ class Event(BaseModel):
 Subscriber = Callable[[Any], Iterable[JobRequest]]
 _subscribers: dict[type[Event], list[Subscriber]] = defaultdict(list)
 _known: dict[str, type[Event]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """What becomes of facts that may leave, in the statement that writes them: SQL alone, so that it costs no round
+    trip and no way of writing forgets it."""
+
+    ctes: str
+    """Over `along` (the new rows of `events`), of those whose `type` is in `{leaving}` (text[]); the last one is
+    `followed`, with `id` and `queue` of the jobs that were promised."""
+
+
+_fanout: Fanout | None = None
 
 
 def bind(events: Sequence[type[Event]]) -> None:
@@ -47,15 +66,31 @@ def subscribe_all(subscribers: Mapping[type[Event], Sequence[Subscriber]]) -> No
                 _subscribers[event].append(function)
 
 
+def known() -> Mapping[str, type[Event]]:
+    """Every type of event that a feature declares, by its name."""
+    return _known
+
+
+def fan_out(fanout: Fanout) -> None:
+    """Set what becomes of facts that may leave. Called once at start-up."""
+    global _fanout  # noqa: PLW0603 - one a process, set at start-up as subscribers are
+    _fanout = fanout
+
+
 async def record(event: Event, *, actor: Principal) -> list[UUID]:
     """Write `event` and the jobs that follow from it. Needs an open transaction; returns the jobs' ids."""
     return await record_many([event], actor=actor)
 
 
+FACT_ARGUMENTS = 10
+
+
 @cache
 def _insert(first: int) -> str:
     """The statement, whose arguments begin with this number."""
-    ids, sites, types, versions, aggregates, payloads, kind, actor, ip, request = (f"${first + n}" for n in range(10))
+    ids, sites, types, versions, aggregates, payloads, kind, actor, ip, request = (
+        f"${first + n}" for n in range(FACT_ARGUMENTS)
+    )
     return f"""
 INSERT INTO events (id, site_id, type, version, aggregate_id, payload, actor_kind, actor_id, occurred_at, ip,
                     request_id)
@@ -64,6 +99,11 @@ FROM unnest({ids}::uuid[], {sites}::uuid[], {types}::text[], {versions}::smallin
             {payloads}::text[])
      AS e(id, site_id, type, version, aggregate_id, payload)
 """
+
+
+@cache
+def _followed(fanout: Fanout, first: int) -> str:
+    return fanout.ctes.format(leaving=f"${first + FACT_ARGUMENTS}::text[]")
 
 
 async def record_many(events: Sequence[Event], *, actor: Principal) -> list[UUID]:
@@ -85,4 +125,8 @@ async def record_many(events: Sequence[Event], *, actor: Principal) -> list[UUID
     requests = [
         request for event in events for subscriber in _subscribers[type(event)] for request in subscriber(event)
     ]
-    return await enqueue_all(requests, Along(_insert, facts))
+    leaving = {event.type for event in events if event.seen_with is not None and event.site_id is not None}
+    if _fanout is None or not leaving:
+        return await enqueue_all(requests, Along(_insert, facts))
+    along = Along(_insert, (*facts, sorted(leaving)), then=partial(_followed, _fanout))
+    return await enqueue_all(requests, along)

@@ -1,5 +1,6 @@
 """One request, one answer: no redirects, no proxies, bounded in time and size, over a connection of its own."""
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -45,7 +46,7 @@ class HttpClient:
         Raises:
             OutboundError: the address is refused, or there was no answer within 15 s.
         """
-        target = _checked(url, reach)
+        target = check_url(url, reach)
         connector = aiohttp.TCPConnector(resolver=CheckedResolver(reach), use_dns_cache=False, force_close=True)
         timeout = aiohttp.ClientTimeout(total=SECONDS)
         # Not decompressed: a few bytes could become many.
@@ -67,9 +68,15 @@ class HttpClient:
             raise OutboundError(f"{target.host} could not be reached ({type(error).__name__})") from None
 
 
-def _checked(url: str, reach: Reach) -> URL:
-    """The address to call, if its form allows it; what its host resolves to is seen later."""
+def check_url(url: str, reach: Reach) -> URL:
+    """The address to call, if its form allows it; what its host resolves to is seen when it is called.
+
+    Raises:
+        OutboundError: it never can be.
+    """
     try:
+        if any(letter.isspace() or not letter.isprintable() for letter in url):
+            raise ValueError("spaces and controls")
         target = URL(url)
         host, port = target.host, target.port
     except ValueError:
@@ -78,13 +85,22 @@ def _checked(url: str, reach: Reach) -> URL:
         raise OutboundError("only http and https addresses without a user can be called")
     if reach < Reach.LOOPBACK and port != PORTS[target.scheme]:
         raise OutboundError(f"{host} is only called on ports 80 and 443")
-    try:
-        literal = str(ip_address(host))
-    except ValueError:
-        return target
-    if not may_reach(literal, reach):
+    literal = _literal(host)
+    if literal is not None and not may_reach(literal, reach):
         raise OutboundError(f"{host} is an address that must not be called")
     return target
+
+
+def _literal(host: str) -> str | None:
+    """The address that a host is, in whichever form resolvers take (`127.1`, `0x7f.1`, `2130706433`); None: a name."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except (OSError, UnicodeError):
+        return None
 
 
 async def _first(stream: aiohttp.StreamReader, limit: int) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from asyncpg import Record
+
 from scaicms.infra import db
 from scaicms.infra.jobs.declare import JobRequest
 from scaicms.infra.jobs.doorbell import ring_all
@@ -33,6 +35,15 @@ class Along:
 
     sql: Callable[[int], str]
     arguments: Sequence[object]
+    then: Callable[[int], str] | None = None
+    """CTEs that follow from its rows (`along`), for the same number; the last one, `followed`, has `id` and `queue` of
+    jobs that they have promised. These are rung for; nobody waits for them."""
+
+    def ctes(self, first: int) -> str:
+        """All of it, to stand after WITH."""
+        if self.then is None:
+            return f"along AS ({self.sql(first)})"
+        return f"along AS ({self.sql(first)} RETURNING *), {self.then(first)}"
 
 
 async def enqueue(request: JobRequest) -> UUID:
@@ -46,10 +57,10 @@ async def enqueue_all(requests: Sequence[JobRequest], along: Along | None = None
     unique = _coalesce(requests)
     if not unique:
         if along is not None:
-            await db.execute(along.sql(1), *along.arguments)
+            await _alone(along)
         return []
     rows = await db.fetch(
-        _INSERT if along is None else f"WITH along AS ({along.sql(ARGUMENTS + 1)}) {_INSERT}",
+        _statement(along),
         [new_id() for _ in unique],
         [r.job.queue for r in unique],
         [r.job.name for r in unique],
@@ -62,13 +73,34 @@ async def enqueue_all(requests: Sequence[JobRequest], along: Along | None = None
         [r.run_at for r in unique],
         *(along.arguments if along is not None else ()),
     )
+    _ring_for([row for row in rows if row["due"] and row["fresh"]])
+    return [row["id"] for row in rows if row["asked"]]
+
+
+def _statement(along: Along | None) -> str:
+    if along is None:
+        return f"{_INSERT}, true AS asked"
+    ctes = along.ctes(ARGUMENTS + 1)
+    if along.then is None:
+        return f"WITH {ctes} {_INSERT}, true AS asked"
+    return f"""WITH {ctes}, asked AS ({_INSERT})
+               SELECT id, queue, due, fresh, true AS asked FROM asked
+               UNION ALL SELECT id, queue, true, true, false FROM followed"""
+
+
+async def _alone(along: Along) -> None:
+    if along.then is None:
+        await db.execute(along.sql(1), *along.arguments)
+    else:
+        _ring_for(await db.fetch(f"WITH {along.ctes(1)} SELECT id, queue FROM followed", *along.arguments))
+
+
+def _ring_for(rows: Sequence[Record]) -> None:
     due: dict[str, list[UUID]] = defaultdict(list)
     for row in rows:
-        if row["due"] and row["fresh"]:
-            due[row["queue"]].append(row["id"])
+        due[row["queue"]].append(row["id"])
     if due:
         db.after_commit(lambda: ring_all(due))
-    return [row["id"] for row in rows]
 
 
 def _coalesce(requests: Sequence[JobRequest]) -> list[JobRequest]:

@@ -22,7 +22,12 @@ class JobCancelledError(JobError):
 
 
 class JobYieldError(JobError):
-    """More to do than one turn on the queue allows: continue from the last checkpoint, no attempt is charged."""
+    """Not now: more to do than one turn on the queue allows, or somebody else's turn. Continue from the last
+    checkpoint, `after` so many seconds; no attempt is charged."""
+
+    def __init__(self, *, after: float = 0) -> None:
+        super().__init__()
+        self.after = after
 
 
 class StaleLeaseError(JobError):

@@ -88,16 +88,19 @@ async def fail(claim: Claim, error: str, *, permanent: bool, retry_after: float 
     return str(row["state"])
 
 
-async def release(claim: Claim) -> None:
-    """Give the job back to be run again at once (a worker told to stop, a turn used up): no attempt is charged."""
+async def release(claim: Claim, *, after: float = 0) -> None:
+    """Give the job back to be run again at once, or `after` so many seconds (a worker told to stop, a turn used up):
+    no attempt is charged."""
     ring = await db.fetchval(
-        """UPDATE jobs SET lease_until = NULL, started_at = NULL, rings = rings + 1
+        """UPDATE jobs SET lease_until = NULL, started_at = NULL, rings = rings + 1,
+                  run_at = CASE WHEN $3 > 0 THEN clock_timestamp() + $3 * interval '1 second' ELSE run_at END
            WHERE id = $1 AND fence = $2 AND state = 'pending' RETURNING rings""",
         claim.id,
         claim.fence,
+        after,
     )
     if ring is not None:
-        await ring_again(claim.queue, claim.id, ring=ring)
+        await ring_again(claim.queue, claim.id, ring=ring, delay=after)
 
 
 async def mark_cancelled(claim: Claim) -> None:

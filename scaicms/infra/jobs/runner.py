@@ -133,7 +133,7 @@ class Runner:
             job_log.warning("job.lease_lost")
             return "lease_lost"
         if isinstance(error, JobYieldError):
-            await ledger.release(claim)
+            await ledger.release(claim, after=error.after)
             return "yielded"
         if isinstance(error, JobCancelledError):
             await ledger.mark_cancelled(claim)
