@@ -16,6 +16,7 @@ from scaicms.features.sites.feature import FEATURE as SITES
 from scaicms.features.taxonomies.feature import FEATURE as TAXONOMIES
 from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
+from scaicms.features.webhooks.feature import FEATURE as WEBHOOKS
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, fan_out, subscribe_all
@@ -40,6 +41,7 @@ FEATURES: tuple[Feature, ...] = (
     TAXONOMIES,
     CONTENT,
     SEARCH,
+    WEBHOOKS,
     TEMPLATE_PACKS,
 )
 

@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     upload_limit: int = Field(default=200 * 1024 * 1024, ge=1024)
     body_idle_seconds: float = Field(default=10.0, gt=0)
 
+    webhook_reach: Literal["public", "private", "loopback"] | None = None
+    """How far webhooks may reach: the open Internet on ports 80 and 443; also the networks of the house; also this
+    machine, on any port (never in production). By default in development this machine, elsewhere the open Internet."""
+    webhook_days: int = Field(default=30, ge=1, le=3650)
+    """How long deliveries of webhooks are kept, with requests and answers."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -135,6 +141,11 @@ class Settings(BaseSettings):
     """How long dead and quarantined jobs are kept, to be looked at and retried."""
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""
+
+    @property
+    def outbound_reach(self) -> Literal["public", "private", "loopback"]:
+        """How far webhooks reach in this environment."""
+        return self.webhook_reach or ("loopback" if self.env == "development" else "public")
 
     @property
     def link_base(self) -> str | None:
@@ -168,6 +179,8 @@ class Settings(BaseSettings):
             problems.append("SCAICMS_OIDC needs SCAICMS_PUBLIC_URL, where providers send people back")
         if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
             problems.append("SCAICMS_PUBLIC_URL must begin with http:// or https://")
+        if self.webhook_reach == "loopback":
+            problems.append("SCAICMS_WEBHOOK_REACH must not be loopback: webhooks would reach this very machine")
         if problems:
             raise ValueError("; ".join(problems) + ". For a laptop, `scaicms dev` sets all of it up.")
         return self

@@ -109,6 +109,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             redis_url=valkey.url,
             secret="a secret that is long enough for tests",
             body_idle_seconds=1,
+            webhook_reach="loopback",
         )
 
 

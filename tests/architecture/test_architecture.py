@@ -44,6 +44,10 @@ OWN_FILES = {
     "taxonomies": {"link_repository", "links", "names", "records", "term_routes", "tree"},
     "template_packs": {"site", "starter"},
     "users": {"invitation_routes", "invitations"},
+    "webhooks": {
+        "deliveries", "delivery_repository", "delivery_routes", "feed", "feed_repository", "feed_routes", "leaving",
+        "replay_repository", "replaying", "sending", "vault",
+    },
 }  # fmt: skip
 COMMON_FILES = DOORS | {
     "__init__",

@@ -34,6 +34,8 @@ SAMPLES = {
     ("/taxonomies/", "id"): "term",
     ("/search/jobs/", "id"): "job",
     ("/search/queues/", "queue"): None,
+    ("/webhooks/", "id"): "webhook",
+    ("/webhooks/", "delivery_id"): "delivery",
 }
 QUERIES = {"/content-types/{key}/types": "?language=python"}
 # Held for the whole installation although declared at a site: queues are shared by all sites.
@@ -203,6 +205,9 @@ async def samples(admin, sites, drain):
     taxonomy = f"x{secrets.token_hex(5)}"
     assert (await site.post("/taxonomies", {"key": taxonomy, "name": "Sample"})).status == 201
     term = (await site.post(f"/taxonomies/{taxonomy}/terms", {"name": "Sample"})).json["id"]
+    hook = {"name": "Sample", "url": "https://example.com/", "events": ["content.*"], "is_active": False}
+    webhook = (await site.post("/webhooks", hook)).json["id"]
+    delivery = (await site.post(f"/webhooks/{webhook}/test")).json["id"]
     await drain()
     jobs = (await site.get("/search/jobs?page_size=200")).json["items"]
     site_id = (await admin.get(f"/sites/{site.site}")).json["id"]
@@ -219,6 +224,8 @@ async def samples(admin, sites, drain):
         "taxonomy": taxonomy,
         "term": term,
         "locale": "en",
+        "webhook": webhook,
+        "delivery": delivery,
     }
 
 

@@ -148,7 +148,7 @@ async def test_each_part_needs_the_right_to_it(source, user):
     assert (await editor.get("/content-types/bundle?parts=content_types")).status == 200
     assert (await editor.get("/content-types/bundle?parts=content_types,roles")).status == 403
     partial = await bundle_of(editor)
-    assert (partial["left_out"], "roles" in partial) == (["roles"], False)
+    assert (partial["left_out"], "roles" in partial) == (["roles", "webhooks"], False)
     assert (await source.post("/content-types/bundle?dry_run=true", partial)).json["drift"] == []
     assert (await editor.post("/content-types/bundle", {"content_types": [ARTICLE]})).status == 403
     assert (await source.get("/content-types/bundle?parts=nothing")).code == "unknown_part"

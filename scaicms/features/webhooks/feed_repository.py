@@ -1,0 +1,38 @@
+"""Reading the log as a feed."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from scaicms.features.webhooks.leaving import Seen, condition, matching
+from scaicms.infra import db
+
+
+async def is_unlinked(site_id: UUID) -> bool:
+    """Whether there are events of the site that have no place in the chain yet."""
+    return bool(await db.fetchval("SELECT EXISTS (SELECT FROM events WHERE hash IS NULL AND site_id = $1)", site_id))
+
+
+async def after(site_id: UUID, seq: int, seen: Sequence[Seen], patterns: Sequence[str], limit: int) -> list[Record]:
+    """The events of a site that follow the one with this `seq`, in the order of the chain; `wanted` are those that may
+    be read and are asked for. A `seq` that the log does not have (any more) stands for what is greater."""
+    arguments: list[Any] = [site_id, seq, limit]
+    readable = condition(seen, arguments, type_column="e.type", payload_column="e.payload")
+    fits = matching(patterns, arguments, type_column="e.type")
+    return await db.fetch(
+        f"""WITH place AS (SELECT position FROM events WHERE seq = $2 AND site_id = $1 AND position IS NOT NULL),
+            looked AS MATERIALIZED (
+                SELECT e.* FROM events e
+                WHERE e.site_id = $1 AND e.position > coalesce((SELECT position FROM place), 0)
+                  AND (e.seq > $2 OR EXISTS (SELECT FROM place))
+                ORDER BY e.position LIMIT $3),
+            told AS (SELECT e.*, {readable} AND {fits} AS wanted FROM looked e)
+            SELECT seq, wanted, CASE WHEN wanted THEN id END AS id, CASE WHEN wanted THEN site_id END AS site_id,
+                   CASE WHEN wanted THEN type END AS type, CASE WHEN wanted THEN version END AS version,
+                   CASE WHEN wanted THEN occurred_at END AS occurred_at,
+                   CASE WHEN wanted THEN (jsonb_build_object('id', aggregate_id) || payload)::text END AS data
+            FROM told ORDER BY position""",
+        *arguments,
+    )

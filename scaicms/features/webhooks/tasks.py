@@ -1,0 +1,41 @@
+"""Job handlers: payload to service call."""
+
+from scaicms.features.webhooks.jobs import (
+    DELIVER,
+    PRUNE_DELIVERIES,
+    REPLAY,
+    TELL_DISABLED,
+    DeliverPayload,
+    DisabledPayload,
+    PrunePayload,
+    ReplayPayload,
+)
+from scaicms.features.webhooks.replaying import Upkeep
+from scaicms.features.webhooks.sending import Sender
+from scaicms.infra.jobs import RunningJob
+from scaicms.infra.jobs.declare import Task
+
+
+async def deliver(payload: DeliverPayload, job: RunningJob) -> None:
+    await job.services.get(Sender).attempt(payload.delivery_id, job)
+
+
+async def replay(payload: ReplayPayload, job: RunningJob) -> None:
+    await job.services.get(Upkeep).replay(payload.webhook_id, payload.since, payload.until, job)
+
+
+async def tell_disabled(payload: DisabledPayload, job: RunningJob) -> None:
+    upkeep = job.services.get(Upkeep)
+    await upkeep.tell(payload.webhook_id, payload.user_id, payload.reason, letter_id=str(job.id))
+
+
+async def prune_deliveries(_: PrunePayload, job: RunningJob) -> None:
+    job.result = await job.services.get(Upkeep).prune()
+
+
+TASKS = (
+    Task(DELIVER, deliver),
+    Task(REPLAY, replay),
+    Task(TELL_DISABLED, tell_disabled),
+    Task(PRUNE_DELIVERIES, prune_deliveries),
+)
