@@ -3,7 +3,7 @@ next one, so that the ledger's own retries are left for what is wrong on our sid
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,7 +22,7 @@ from scaicms.features.webhooks.delivery_repository import Outcome
 from scaicms.features.webhooks.events import WebhookDisabled
 from scaicms.features.webhooks.jobs import DELIVER, TELL_DISABLED, DeliverPayload, DisabledPayload, Reason, delivery_key
 from scaicms.features.webhooks.models import WebhookRow
-from scaicms.features.webhooks.vault import MASK, SealBrokenError, WebhookVault
+from scaicms.features.webhooks.vault import MASK, PREFIX, SealBrokenError, WebhookVault
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.jobs import JobYieldError, RunningJob, enqueue
@@ -41,10 +41,11 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 LONGEST_WAIT = 86_400.0
 """The longest that a receiver's `Retry-After` is heeded."""
 FAILING_SECONDS = 5 * 86_400.0
-AT_ONCE = 4
-"""Requests of one process to one webhook at the same time; to one that is failing only one."""
+SHARE = 0.4
+"""The part of a process's jobs that may be for one webhook at the same time; for one that is failing it is one job."""
 MAX_REMEMBERED = 1000
 MAX_HEADERS = 100
+SHORTEST_SECRET = 6
 GONE = 410
 MASKED_ANSWERS = frozenset({"set-cookie"})
 _sent = Metric("scaicms_webhook_attempts_total", "Attempts at deliveries by outcome", ["outcome"])
@@ -71,6 +72,9 @@ class Sender(Service):
         super().__init__(services)
         self._authenticator = services.get(Authenticator)
         self._vault = services.get(WebhookVault)
+        settings = services.resources.settings
+        jobs = settings.queue_concurrency.get(DELIVER.queue, settings.worker_concurrency)
+        self._at_once = max(1, int(jobs * SHARE))
         self._http: HttpClient | None = None
         self._running: Counter[UUID] = Counter()
         self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)
@@ -110,7 +114,7 @@ class Sender(Service):
         Raises:
             JobYieldError: come back when it will be this delivery's turn, as far as one can tell.
         """
-        limit, waiting = 1 if failing else AT_ONCE, self._waiting[webhook_id]
+        limit, waiting = 1 if failing else self._at_once, self._waiting[webhook_id]
         if self._running[webhook_id] < limit:
             waiting.discard(delivery_id)
             if not waiting:
@@ -148,7 +152,7 @@ class Sender(Service):
             delivery["is_test"],
             request,
             body_of(delivery),
-            (*self._vault.secrets_of(webhook, utcnow()), *own.values()),
+            _words([*self._vault.secrets_of(webhook, utcnow()), *own.values()]),
         )
 
     async def _hindrance(self, delivery: Record, webhook: WebhookRow | None) -> tuple[str | None, str | None]:
@@ -306,9 +310,16 @@ def _shown(headers: Mapping[str, str], secrets: tuple[str, ...]) -> dict[str, st
     return shown
 
 
+def _words(secrets: Iterable[str]) -> tuple[str, ...]:
+    """What must not be found in answers, the longest first: keys and values, and the words of values (`Bearer …`). What
+    is shorter is found everywhere and keeps no secret."""
+    bare = [secret.removeprefix(PREFIX) for secret in secrets]
+    words = {word for secret in bare for word in (secret, *secret.split()) if len(word) >= SHORTEST_SECRET}
+    return tuple(sorted(words, key=len, reverse=True))
+
+
 def _without(text: bytes, secrets: tuple[str, ...]) -> bytes:
     """What a receiver answers, without what is secret: some answer with all that they were sent."""
     for secret in secrets:
-        if secret:
-            text = text.replace(secret.encode(), MASK.encode())
+        text = text.replace(secret.encode(), MASK.encode())
     return text

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pyotp
 import pytest
+from aiohttp import web
 
 from scaicms import registry
 from scaicms.infra import db
@@ -14,6 +15,8 @@ from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.mail import SmtpMailer
 from scaicms.infra.services import Services
 from tests.conftest import Answer
+from tests.features.content.test_items import create
+from tests.features.webhooks.receiver import hooked, receiving
 from tests.mails import token_in
 from tests.mailserver import mail_server
 
@@ -104,7 +107,40 @@ async def _forget(planted, email, run, inbox):
     await run(inbox)
 
 
-async def test_no_secret_is_found_in_any_table_log_or_error(admin, run, capfd, caplog, database):
+async def _hook(planted, articles, run, inbox):
+    """A webhook whose receiver answers with all that it was sent, and with the secret; and what goes wrong with it."""
+    api = planted.api.at(articles.site)
+    value = planted.plant("header")
+    async with receiving() as receiver:
+        hook = await hooked(api, receiver.url, headers={"Authorization": f"Bearer {value}"})
+        planted.plant("webhook secret", hook["secret"])
+        planted.plant("signing key", hook["secret"].removeprefix("whsec_"))
+        path = f"/webhooks/{hook['id']}"
+        rotated = await api.post(f"{path}/rotate-secret", {"grace_seconds": 60})
+        new = planted.plant("rotated webhook secret", rotated.json["secret"])
+        planted.plant("rotated signing key", new.removeprefix("whsec_"))
+
+        async def echo(request):
+            said = f"{dict(request.headers)} {hook['secret']} {new.removeprefix('whsec_')} {value}"
+            return web.Response(status=500, text=said, headers={"X-Echo": request.headers["Authorization"]})
+
+        receiver.answers += [echo, echo]
+        await create(api)
+        assert (await api.post(f"{path}/test")).status == 202
+        await run(inbox)
+        assert len(receiver.got) == 2
+        assert value in receiver.got[0].headers["authorization"]
+    planted.errors.append((await api.get(f"{path}/deliveries")).raw.decode())
+    planted.errors.append((await api.get("/content-types/bundle")).raw.decode())
+    planted.errors.append((await api.get("/users/audit?page_size=200")).raw.decode())
+    wrong = {"name": "n", "url": "https://example.com/", "events": ["*"]}
+    for headers in ({"X-A": planted.plant("bad header") + "\n"}, {"Host": planted.plant("refused header")}):
+        answer = await api.post("/webhooks", {**wrong, "headers": headers})
+        assert answer.status == 422
+        planted.errors.append(answer.raw.decode())
+
+
+async def test_no_secret_is_found_in_any_table_log_or_error(admin, articles, run, capfd, caplog, database):
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "mail.log")  # the test's own mail server
     planted = Planted(admin)
@@ -113,6 +149,7 @@ async def test_no_secret_is_found_in_any_table_log_or_error(admin, run, capfd, c
         email = f"{secrets.token_hex(6)}@example.com"
         await _live(planted, email, run, inbox)
         await _forget(planted, email, run, inbox)
+        await _hook(planted, articles, run, inbox)
     captured = capfd.readouterr()
     said = {"logs": captured.out + captured.err + caplog.text, "errors": "\n".join(planted.errors)}
     assert "auth/password-reset" in said["logs"]
@@ -121,8 +158,10 @@ async def test_no_secret_is_found_in_any_table_log_or_error(admin, run, capfd, c
         for where, text in said.items():
             assert secret not in text, f"{name} in {where}"
         for table in await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-            sql = f"SELECT count(*) FROM {table['tablename']} AS t WHERE position($1 in t::text) > 0"
-            assert await db.fetchval(sql, secret) == 0, f"{name} in {table['tablename']}"
+            # Bytes are shown in hexadecimal.
+            sql = f"""SELECT count(*) FROM {table["tablename"]} AS t
+                      WHERE position($1 in t::text) > 0 OR position($2 in t::text) > 0"""
+            assert await db.fetchval(sql, secret, secret.encode().hex()) == 0, f"{name} in {table['tablename']}"
 
 
 async def test_the_search_for_secrets_finds_what_is_there(admin):

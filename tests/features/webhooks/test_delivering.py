@@ -10,13 +10,15 @@ import pytest
 from aiohttp import web
 
 from scaicms import registry
-from scaicms.features.webhooks import sending
 from scaicms.features.webhooks.sending import SCHEDULE, retry_after
 from scaicms.infra import db
 from scaicms.infra.jobs.runner import Runner
 from tests.features.content.test_items import create
 from tests.features.webhooks.receiver import deliveries, hooked, receiving, wind
 from tests.mails import mails_to
+
+AT_ONCE = 4
+"""Of the ten jobs that a process does at a time."""
 
 
 async def test_a_change_reaches_the_receiver_signed_as_standard_webhooks_says(articles, receiver, drain):
@@ -264,15 +266,15 @@ async def test_a_slow_receiver_keeps_no_other_waiting(articles, receiver, servic
         async with asyncio.timeout(5):
             await receiver.arrived.wait()
         await asyncio.sleep(0.1)
-        assert (len(slow.got), len(receiver.got)) == (sending.AT_ONCE, 1)
+        assert (len(slow.got), len(receiver.got)) == (AT_ONCE, 1)
         waiting = await db.fetchval(
             "SELECT count(*) FROM jobs WHERE name = 'webhooks.deliver' AND state = 'pending' AND lease_until IS NULL"
         )
-        assert waiting == 9 - sending.AT_ONCE
+        assert waiting == 9 - AT_ONCE
         slow.gate.set()
         await asyncio.gather(*working)
         await wind(60)
-        while await runner.run_due("webhooks", sending.AT_ONCE):
+        while await runner.run_due("webhooks", AT_ONCE):
             await wind(60)
         assert len({got.id for got in slow.got}) == len(slow.got) == 9
 
