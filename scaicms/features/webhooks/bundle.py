@@ -66,6 +66,10 @@ def _notes(old: WebhookEntry | None, new: WebhookEntry) -> list[str]:
     lacking = [name for name in new.header_names if name.lower() not in there]
     if lacking:
         notes.append(f"Values of headers are in no bundle: set {', '.join(lacking)} (PATCH headers).")
+    named = {name.lower() for name in new.header_names}
+    extra = [name for name in (old.header_names if old is not None else ()) if name.lower() not in named]
+    if extra:
+        notes.append(f"Headers that the bundle does not name stay: {', '.join(extra)}.")
     return notes
 
 

@@ -22,7 +22,6 @@ from scaicms.features.webhooks.schemas import (
     Replay,
     SentRequest,
 )
-from scaicms.features.webhooks.sending import body_of
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
@@ -165,7 +164,7 @@ async def _shown(rows: Sequence[Record], *, whole: bool = False) -> list[Deliver
 
 
 def _delivery(row: Record, attempts: Sequence[Record]) -> DeliveryOut:
-    body = body_of(row).decode()
+    body = leaving.body_of(row).decode()
     return DeliveryOut(
         id=row["id"],
         webhook_id=row["webhook_id"],

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from scaicms.infra import events
 from scaicms.infra.events import Event
+from scaicms.kit import json
 from scaicms.kit.principal import Narrowing, Principal
 
 ALL = "*"
@@ -98,3 +101,17 @@ def matching(patterns: Sequence[str], arguments: list[Any], *, type_column: str)
     arguments.append(list(patterns))
     fitting = f"ARRAY[{type_column}::text, split_part({type_column}, '.', 1) || '.*', '{ALL}']"
     return f"${len(arguments)}::text[] && {fitting}"
+
+
+def body_of(delivery: Record) -> bytes:
+    """What is signed and sent: the event as it was when it was committed."""
+    return json.dumps(
+        {
+            "type": delivery["event_type"],
+            "timestamp": delivery["occurred_at"],
+            "id": delivery["event_id"],
+            "site_id": delivery["site_id"],
+            "version": delivery["event_version"],
+            "data": json.loads(delivery["payload"]),
+        }
+    )

@@ -4,7 +4,7 @@ next one, so that the ledger's own retries are left for what is wrong on our sid
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import islice
@@ -60,9 +60,9 @@ class Prepared:
     webhook: WebhookRow
     step: int
     is_test: bool
-    headers: Mapping[str, str]
     body: bytes
-    secrets: tuple[str, ...]
+    headers: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
 
 
 class Sender(Service):
@@ -150,8 +150,8 @@ class Sender(Service):
             webhook,
             delivery["step"],
             delivery["is_test"],
+            leaving.body_of(delivery),
             request,
-            body_of(delivery),
             _words([*self._vault.secrets_of(webhook, utcnow()), *own.values()]),
         )
 
@@ -175,7 +175,7 @@ class Sender(Service):
     def _request(self, delivery: Record, webhook: WebhookRow) -> tuple[dict[str, str], dict[str, str]]:
         """All headers, and those of the webhook's own among them."""
         now = utcnow()
-        body = body_of(delivery).decode()
+        body = leaving.body_of(delivery).decode()
         message_id, signing = str(delivery["event_id"]), self._vault.secrets_of(webhook, now)
         own = self._vault.headers_of(webhook)
         ours = {
@@ -272,20 +272,6 @@ class Sender(Service):
         except UnauthorizedError:
             return row.created_by
         return owner.author_id or row.created_by
-
-
-def body_of(delivery: Record) -> bytes:
-    """What is signed and sent: the event as it was when it was committed."""
-    return json.dumps(
-        {
-            "type": delivery["event_type"],
-            "timestamp": delivery["occurred_at"],
-            "id": delivery["event_id"],
-            "site_id": delivery["site_id"],
-            "version": delivery["event_version"],
-            "data": json.loads(delivery["payload"]),
-        }
-    )
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
