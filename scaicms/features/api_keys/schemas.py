@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
+from pydantic import BeforeValidator, ConfigDict, Field, IPvAnyNetwork
 
-from scaicms.kit.schemas import Answer, Body
+from scaicms.kit.schemas import Answer, Body, Moment
 
 DEFAULT_RATE = 600
 
@@ -35,7 +35,7 @@ class CreateApiKey(Body):
     name: str = Field(min_length=1, max_length=200)
     permissions: Codes
     site_ids: Sites | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     allowed_ips: Networks | None = None
     rate_limit: Rate = DEFAULT_RATE
 
@@ -44,7 +44,7 @@ class UpdateApiKey(Body):
     name: str | None = Field(default=None, min_length=1, max_length=200)
     permissions: Codes | None = None
     site_ids: Sites | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
     allowed_ips: Networks | None = None
     rate_limit: Rate | None = None
 
