@@ -1,11 +1,10 @@
 """Taking in the rows of an import, in batches that commit together with their progress."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from scaicms.features.content.import_entries import ImportedEntries
 from scaicms.features.content.import_sources import Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
+from scaicms.features.content.locales import known_locale
 from scaicms.features.content.reading.mapping import MappedRow, apply_mapping
 from scaicms.features.content.reading.naming import Naming
 from scaicms.features.content.reading.rows import BadRow, Row
@@ -34,7 +34,10 @@ from scaicms.kit.sites import Site
 
 BATCH = 25
 MAX_REPORTED = 1000
-SLUG_TRIES = 20
+MAX_MESSAGE = 500
+MAX_NAME = 200
+SLUG_TRIES = (20, 200, 2000)
+"""How many slugs are looked at in one go, until one is free."""
 
 Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -56,6 +59,7 @@ class Report:
     problems: list[dict[str, Any]] = field(default_factory=list)
     problems_left_out: int = 0
     unmapped: dict[str, int] = field(default_factory=dict)
+    unmapped_left_out: int = 0
     terms_made: int = 0
     ignored_files: int = 0
 
@@ -76,12 +80,30 @@ class Report:
         item: str | None = None,
         locale: str | None = None,
     ) -> None:
-        """`item` is what joins the rows of one item, where the row could be read."""
+        """`item` is what joins the rows of one item, where the row could be read. Texts are cut: they quote the row."""
         if len(self.problems) >= MAX_REPORTED:
             self.problems_left_out += 1
             return
-        found = {"level": level, "source": source, "line": line, "item": item, "locale": locale}
-        self.problems.append({**found, "code": code, "message": message})
+        names = {"source": source, "item": item, "locale": locale}
+        about = {name: value and _short(value, MAX_NAME) for name, value in names.items()}
+        self.problems.append(
+            {"level": level, **about, "line": line, "code": code, "message": _short(message, MAX_MESSAGE)}
+        )
+
+    def not_mapped(self, names: Iterable[str]) -> None:
+        """Count what no field takes, of up to so many different names."""
+        for name in names:
+            short = _short(name, MAX_NAME)
+            if short in self.unmapped or len(self.unmapped) < MAX_REPORTED:
+                self.unmapped[short] = self.unmapped.get(short, 0) + 1
+            else:
+                self.unmapped_left_out += 1
+
+
+def _short(text: str, length: int) -> str:
+    """Cut, and without NUL, which no JSON of the database can hold: what is wrong with a row may be just that."""
+    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    return text.replace("\0", "\\0")
 
 
 class ImportBatches(Service):
@@ -281,7 +303,7 @@ class _Importer:
         if sources.are_unchanged:
             return "unchanged"
         mapped = apply_mapping(row, keys_of(self._type), self._mapping)
-        report.unmapped = dict(Counter(report.unmapped) + Counter(mapped.unmapped))
+        report.not_mapped(mapped.unmapped)
         warn = partial(self._tell, report, "warning", row, "warning")
         for warning in mapped.warnings:
             warn(warning)
@@ -301,10 +323,11 @@ class _Importer:
             outcome = await self._entries.write(item_id, mapped, given, warn)
             if outcome is not None:
                 return outcome, item_id  # else deleted since: it is imported anew
+        locale = known_locale(self._site, mapped.locale)
         new = CreateItem(
             type=self._type.key,
             slug=await self._free_slug(row, mapped.slug),
-            locale=mapped.locale,
+            locale=locale,
             data=mapped.data,
             taxonomies=given,
             publish=self._options.publish,
@@ -316,9 +339,10 @@ class _Importer:
         """The row's slug, or the first of its alternatives that is free; None lets the title decide."""
         if not slug:
             return None
-        candidates = [slug, *islice(row.slug_alternatives(), SLUG_TRIES)]
-        taken = await repository.taken_slugs(self._site.id, self._type.id, candidates)
-        free = next((candidate for candidate in candidates if candidate not in taken), None)
-        if free is None:
-            raise SlugTakenError(f"{slug} and its alternatives are taken.")
-        return free
+        candidates = chain((slug,), row.slug_alternatives())
+        for number in SLUG_TRIES:
+            tried = list(islice(candidates, number))
+            taken = await repository.taken_slugs(self._site.id, self._type.id, tried)
+            if free := next((candidate for candidate in tried if candidate not in taken), None):
+                return free
+        raise SlugTakenError(f"{slug} and its alternatives are taken.")

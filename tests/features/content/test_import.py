@@ -1,54 +1,17 @@
 """Importing through HTTP and the queue, with everything that can be wrong with it."""
 
 import asyncio
-import io
 import json
-import tarfile
 
 import pytest
-from aiohttp import FormData
 
 from scaicms import registry
 from scaicms.features.content import tasks
 from scaicms.infra.jobs.runner import Runner
 from tests.conftest import role_with
+from tests.features.content.importing import archive, form
 
 GOOD = '+++\ntitle = "Post {0}"\ntags = ["a"]\nweight = 3\n+++\n\nText {0}.\n'
-
-
-def archive(files):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, text in files.items():
-            data = text.encode()
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def form(content, name="posts.tar.gz", **values):
-    data = FormData()
-    data.add_field("file", content, filename=name)
-    for key, value in values.items():
-        data.add_field(key, value)
-    return data
-
-
-@pytest.fixture
-async def run(articles, drain):
-    """Import, wait, and give the finished job."""
-
-    async def run(content, name="posts.tar.gz", **values):
-        answer = await articles.call(
-            "POST", "/content/import", data=form(content, name, **{"type": "article", **values})
-        )
-        assert answer.status == 202, answer.raw
-        assert answer.headers["Location"].endswith(answer.json["job_id"])
-        await drain()
-        return (await articles.get(f"/search/jobs/{answer.json['job_id']}")).json
-
-    return run
 
 
 async def test_good_rows_go_in_and_bad_ones_are_reported_with_file_and_line(articles, run):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import stat
@@ -17,7 +16,7 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, NoReturn
 
-from .bounded import CappedFile, ForwardReader, PackedReader
+from .bounded import CappedFile, ForwardReader, Gunzip, PackedReader
 from .paths import Member, is_markdown
 from .rows import MIB, BrokenSourceError, LimitExceededError, ReadLimits, RowError
 
@@ -142,11 +141,11 @@ def open_tar(path: Path, limits: ReadLimits, *, keep: bool = True) -> Iterator[l
         file.seek(0)
         unpacked: io.BufferedIOBase | io.RawIOBase = packed
         if is_gzip:
-            unpacked = gzip.GzipFile(fileobj=packed, mode="rb")
+            unpacked = Gunzip(packed, members=limits.entries)
         reader = ForwardReader(unpacked, total=limits.expanded_bytes, single_read=MIB)
         try:
             members = list(_scan_tar(reader, packed, spool if keep else None, limits))
-        except (tarfile.TarError, gzip.BadGzipFile, *_DAMAGE) as error:
+        except (tarfile.TarError, *_DAMAGE) as error:
             _broken(error, path)
         yield members
 

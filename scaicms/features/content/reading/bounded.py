@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import zlib
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +51,51 @@ class PackedReader(io.RawIOBase):
         data = self._file.read(self.BLOCK if size < 0 else min(size, self.BLOCK))
         self.taken += len(data)
         return data
+
+
+class Gunzip(io.RawIOBase):
+    """The bytes that a gzip file was made of. The standard library's reader goes through any number of members, minutes
+    long where they are empty: more than `members` are refused with `LimitExceededError`.
+
+    Raises `zlib.error` for damage, `EOFError` where the file is cut short.
+    """
+
+    _GZIP = 16 + zlib.MAX_WBITS
+
+    def __init__(self, file: PackedReader, *, members: int) -> None:
+        self._file = file
+        self._left = members
+        self._member = zlib.decompressobj(self._GZIP)
+        self._packed = b""
+        self._begun = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        while size != 0:
+            self._packed = self._packed or self._file.read()
+            if not self._packed and self._begun:
+                raise EOFError("the gzip file is cut short")
+            if not self._packed:
+                return b""
+            if not self._begun and not self._next():
+                continue
+            data = self._member.decompress(self._packed, max(size, 0) or PackedReader.BLOCK)
+            self._packed = self._member.unconsumed_tail
+            if self._member.eof:
+                self._packed, self._begun = self._member.unused_data, False
+            if data:
+                return data
+        return b""
+
+    def _next(self) -> bool:
+        """Begin another member, if there is more than the zeros that may stand behind the last one."""
+        self._packed = self._packed.lstrip(b"\0")
+        if not self._packed:
+            return False
+        self._left -= 1
+        if self._left < 0:
+            raise LimitExceededError("The gzip file is made of too many parts.")
+        self._member, self._begun = zlib.decompressobj(self._GZIP), True
+        return True
 
 
 class ForwardReader(io.RawIOBase):

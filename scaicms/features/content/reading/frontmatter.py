@@ -192,6 +192,8 @@ def _bomb(why: str, event: yaml.Event) -> RowError:
 
 
 def _values(loaded: dict[Any, Any], limits: ReadLimits) -> dict[str, JsonValue]:
+    if len(loaded) > limits.keys:
+        raise RowError("too_many_keys", f"The front matter has more than {limits.keys} keys.")
     try:
         return to_object(loaded, depth=limits.depth)
     except UnsupportedValueError as error:

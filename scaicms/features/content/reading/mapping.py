@@ -23,6 +23,8 @@ TAXONOMIES = "taxonomies."
 MAX_TERMS = 100
 MAX_TERM_CHARACTERS = 200
 _REFERENCE = re.compile(r"\\(\\|[0-9])")
+MAX_EXTRACTED = 1_000_000
+"""Characters of a value that a pattern gives; `replace` may name a group of megabytes hundreds of times."""
 
 Path = Annotated[str, Field(min_length=1, max_length=300)]
 
@@ -57,7 +59,7 @@ class Extraction(BaseModel):
         return self
 
     def extract(self, text: str) -> str | None:
-        """The part of the text that is wanted; None where the pattern does not match."""
+        """The part of the text that is wanted; None where the pattern does not match, or gives too much."""
         if self.pattern is None:
             return text
         groups = Pattern(self.pattern).search(text)
@@ -65,6 +67,9 @@ class Extraction(BaseModel):
             return None
         if self.replace is None:
             return groups[1] if len(groups) > 1 else groups[0]
+        size = len(self.replace) + sum(len(groups[int(one)]) for one in _REFERENCE.findall(self.replace) if one != "\\")
+        if size > MAX_EXTRACTED:
+            return None
         return _REFERENCE.sub(lambda found: "\\" if found[1] == "\\" else groups[int(found[1])], self.replace)
 
 
@@ -143,7 +148,8 @@ class _Laying:
             return None
         extracted = source.extract(str(found))
         if extracted is None:
-            self.warnings.append(f"{source.from_} does not match the pattern {source.pattern}; no value.")
+            why = f"does not match the pattern {source.pattern}, or gives too much"
+            self.warnings.append(f"{source.from_} {why}; no value.")
         return extracted
 
     def look_up(self, source: str) -> JsonValue:

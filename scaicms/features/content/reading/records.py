@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 from pydantic import JsonValue
@@ -19,6 +19,9 @@ from .json_values import UnsupportedValueError, to_object
 from .naming import Naming, arrange
 from .rows import BadRow, BrokenSourceError, LimitExceededError, ReadLimits, Row, RowError
 
+if TYPE_CHECKING:  # the name exists for type checkers alone
+    from hashlib import _Hash as Hash
+
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;\t"
 _BY_CONTENT = "sha256:"
@@ -26,11 +29,11 @@ _BY_CONTENT = "sha256:"
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One record, or why it is none. `offset` is where its first line begins, in bytes."""
+    """One record, or why it is none. `offset` is where its first line begins, in bytes, `digest` that of all of it."""
 
     line: int
     offset: int
-    content: bytes
+    digest: str
     values: dict[str, Any] | RowError
 
 
@@ -95,13 +98,14 @@ def _row(record: _Record, name: str, limits: ReadLimits, naming: Naming | None =
     try:
         if isinstance(record.values, RowError):
             raise record.values
+        if len(record.values) > limits.keys:
+            raise RowError("too_many_keys", f"The record has more than {limits.keys} keys.")
         try:
             values = to_object(record.values, depth=limits.depth)
         except UnsupportedValueError as error:
             raise RowError("unsupported_value", str(error)) from error
-        digest = sha256(record.content).hexdigest()
-        slug, warnings = _slug(values, name, digest)
-        row = Row(source, record.line, _key(values, digest), digest, values, None, slug, warnings)
+        slug, warnings = _slug(values, name, record.digest)
+        row = Row(source, record.line, _key(values, record.digest), record.digest, values, None, slug, warnings)
         return naming.settle(row) if naming is not None else row
     except RowError as error:
         return BadRow(source, record.line, error.code, error.message)
@@ -182,9 +186,9 @@ def ndjson_records(path: Path, limits: ReadLimits, offset: int = 0, line: int = 
         file.seek(offset)
         for number, raw in _lines(file, limits, line):
             if raw is None:
-                yield _Record(number, offset, b"", _too_large(limits))
+                yield _Record(number, offset, "", _too_large(limits))
             elif content := raw.strip():
-                yield _Record(number, offset, content, _parse_object(content))
+                yield _Record(number, offset, sha256(content).hexdigest(), _parse_object(content))
             offset = file.tell()
 
 
@@ -211,7 +215,8 @@ def csv_records(path: Path, limits: ReadLimits, offset: int = 0, line: int = 1) 
         delimiter = max(_DELIMITERS, key=first.count)
         file.seek(0)
         reader, before = csv.reader(_csv_lines(file, limits), delimiter=delimiter, strict=True), 0
-        header = _header(reader)
+        header = _header(reader, limits)
+        beginning = sha256("\x1f".join((*header, "\x1e", "")).encode("utf-8", "surrogateescape"))
         if offset:
             file.seek(offset)
             before = line - 1
@@ -222,12 +227,12 @@ def csv_records(path: Path, limits: ReadLimits, offset: int = 0, line: int = 1) 
                 cells = next(reader, None)
             except (csv.Error, _UnreadableRestError) as error:
                 message = f"The CSV is broken: {error}; the rest of the file was not read."
-                yield _Record(line, offset, b"", RowError("broken_csv", message))
+                yield _Record(line, offset, "", RowError("broken_csv", message))
                 return
             if cells is None:
                 return
             if cells:
-                yield _Record(line, offset, _csv_content(header, cells), _cells(header, cells))
+                yield _Record(line, offset, _digest(beginning, cells), _cells(header, cells))
 
 
 def _csv_lines(file: IO[bytes], limits: ReadLimits, first: int = 1) -> Iterator[str]:
@@ -238,11 +243,15 @@ def _csv_lines(file: IO[bytes], limits: ReadLimits, first: int = 1) -> Iterator[
         yield line.decode("utf-8", "surrogateescape")
 
 
-def _header(reader: Iterator[list[str]]) -> list[str]:
+def _header(reader: Iterator[list[str]], limits: ReadLimits) -> list[str]:
     try:
         header = [cell.strip() for cell in next(reader, [])]
     except (csv.Error, _UnreadableRestError) as error:
         raise BrokenSourceError(f"The CSV's header is broken: {error}.") from error
+    if len(header) > limits.keys or sum(map(len, header)) > limits.front_matter_bytes:
+        raise BrokenSourceError(
+            f"The CSV's header has more than {limits.keys} columns or {limits.front_matter_bytes} characters."
+        )
     if "" in header or len(set(header)) != len(header):
         raise BrokenSourceError("The CSV's first line must name every column, each name once.")
     return header
@@ -255,5 +264,8 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, Any] | RowError:
     return {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}
 
 
-def _csv_content(header: list[str], cells: list[str]) -> bytes:
-    return "\x1f".join((*header, "\x1e", *cells)).encode("utf-8", "surrogateescape")
+def _digest(beginning: Hash, cells: list[str]) -> str:
+    """Of header and cells, of which the header has been digested already: every row repeats it."""
+    digest = beginning.copy()
+    digest.update("\x1f".join(cells).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

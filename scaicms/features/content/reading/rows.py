@@ -33,6 +33,9 @@ class ReadLimits:
     row_bytes: int = 10 * MIB
     """One Markdown file, one line of NDJSON, one row of CSV."""
     front_matter_bytes: int = 64 * 1024
+    """The front matter of one file, or the header of CSV, which every one of its rows repeats."""
+    keys: int = 1000
+    """Keys of one row, columns of CSV."""
     depth: int = 32
     """Objects and lists inside each other."""
     path_bytes: int = 1024
