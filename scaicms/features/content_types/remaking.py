@@ -79,7 +79,8 @@ class Remaker:
     def _remake(self, table: TypedRows, row: Record, lead: Data | None) -> Remade:
         data, before, after = stored.decoded(row)
         reshaped = self._reshaped(table, data, before, after)
-        taken: dict[str, str] = json.loads(row["body"]).get("fallback_fields", {}) if table.rendered else {}
+        may_have_taken = table.rendered and b'"fallback_fields"' in row["body"]
+        taken: dict[str, str] = json.loads(row["body"]).get("fallback_fields", {}) if may_have_taken else {}
         made = Remade(data, reshaped)
         if lead is not None:
             made = self._level(made, lead, taken)

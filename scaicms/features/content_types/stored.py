@@ -69,7 +69,7 @@ async def page(
         f"""SELECT r.id::text AS key, n.stamp, n.state, r.item_id, r.locale, r.data,
                    {"r.body" if table.rendered else "NULL::bytea"} AS body, b.before, b.after
             FROM {table.table} r
-            CROSS JOIN LATERAL (SELECT {state} AS state, {stamp} AS stamp OFFSET 0) n
+            CROSS JOIN LATERAL (SELECT {state} AS state, {stamp} AS stamp{" OFFSET 0" if levels else ""}) n
             LEFT JOIN LATERAL (
                 SELECT p.before, p.after FROM content_type_plan_rows p
                 WHERE p.plan_id = $4 AND p.store = $3 AND p.key = r.id::text OFFSET 0) b ON true
