@@ -15,7 +15,7 @@ MAX_KEY_CHARACTERS = 63
 
 def is_key(text: str) -> bool:
     """Whether `text` could be the key of anything; what could not need not be looked up."""
-    return 0 < len(text) <= MAX_KEY_CHARACTERS and "\0" not in text
+    return 0 < len(text) <= MAX_KEY_CHARACTERS and "\0" not in text and text.isascii()
 
 
 def parse_id(text: str) -> UUID | None:

@@ -70,6 +70,20 @@ async def test_a_bad_token_is_401_and_never_anonymous(articles, token):
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize("octets", [b"\xff", b"\xed\xa0\x80", b"scaip_\xff", b"scai_\xff", "é".encode()])
+async def test_headers_that_are_no_utf8_are_refused_like_others_that_are_wrong(articles, client, octets):
+    async def status(site, token):
+        reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+        head = b"GET /api/v1/content/019a1b2c-3d4e-7f00-8a1b-2c3d4e5f6071 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        writer.write(head + b"X-Site-ID: %s\r\nAuthorization: Bearer %s\r\n\r\n" % (site, token))
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        return int(answer.split()[1])
+
+    assert await status(articles.site.encode(), octets) == 401
+    assert await status(octets, articles.token.encode()) == 403
+
+
 async def test_another_scheme_is_401(articles):
     answer = await articles.anonymous().get("/content?type=article", headers={"Authorization": "Basic eDp5"})
     assert answer.status == 401

@@ -108,6 +108,8 @@ class Authenticator(Service):
         raise BadTokenError
 
     async def _recognise(self, credential: str) -> _Kept:
+        if not credential.isascii():  # What is no UTF-8 in a header comes as surrogates, which nothing encodes.
+            raise BadTokenError
         if credential.startswith(KEY_PREFIX):
             return await self._key_principal(await self._keys.by_key(credential))
         claims = tokens.read(self._secret, credential)

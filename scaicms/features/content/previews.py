@@ -114,7 +114,7 @@ class PreviewService(Service):
                 audience=AUDIENCE,
                 options={"require": REQUIRED},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
             return None
         ids = [parse_id(str(claims[name])) for name in ("site", "item", "sub")]
         site_id, item_id, creator_id = ids
