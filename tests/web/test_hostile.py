@@ -84,6 +84,15 @@ async def test_headers_that_are_no_utf8_are_refused_like_others_that_are_wrong(a
     assert await status(octets, articles.token.encode()) == 403
 
 
+async def test_a_host_that_is_no_utf8_is_an_unknown_host(client):
+    reader, writer = await asyncio.open_connection(client.server.host, client.server.port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: <\xff>.example\r\nConnection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"<?>" not in answer
+
+
 async def test_another_scheme_is_401(articles):
     answer = await articles.anonymous().get("/content?type=article", headers={"Authorization": "Basic eDp5"})
     assert answer.status == 401

@@ -12,7 +12,8 @@ POLICY = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' h
 async def page(request: web.Request) -> web.Response:
     """A page of the site that answers on the request's host."""
     service = request.app[SERVICES].get(PublicSiteService)
-    host = (request.host or "").rsplit(":", 1)[0].lower()
+    # Hosts are ASCII; what is no UTF-8 comes as surrogates, which nothing encodes.
+    host = (request.host or "").rsplit(":", 1)[0].lower().encode("ascii", "replace").decode()
     found = await service.site_of("localhost" if host == "127.0.0.1" else host)
     if found is None:
         return _html(service.welcome(host))
