@@ -27,6 +27,9 @@ _seconds = Histogram(
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
+API = "/api/"
+VARY = "Authorization, X-Site-ID"
+
 
 @web.middleware
 async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
@@ -46,6 +49,9 @@ async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResp
     if not response.prepared:
         response.headers["X-Request-ID"] = request_id
         response.headers["X-Content-Type-Options"] = "nosniff"
+        if request.rel_url.raw_path.startswith(API):
+            # One address has as many answers as there are sites and callers: no cache in between may mix them up.
+            response.headers["Vary"] = VARY
     _account(request, response, time.perf_counter() - started)
     return response
 

@@ -147,6 +147,17 @@ async def test_what_happens_out_of_reach_changes_no_answer_and_shows_in_none(wor
     assert told == {}
 
 
+async def test_no_cache_in_between_gives_an_answer_to_another_caller_or_site(world):
+    path = f"/content/{world.first}"
+    tag = (await world.get(path)).headers["ETag"]
+    for asked, status in ((path, 200), (f"/content/{RANDOM}", 404), ("/content?type=post", 200)):
+        answer = await world.get(asked)
+        assert (answer.status, answer.headers["Vary"]) == (status, "Authorization, X-Site-ID")
+    known = await world.get(path, headers={"If-None-Match": tag})
+    assert (known.status, known.headers["Vary"]) == (304, "Authorization, X-Site-ID")
+    assert (await world.anonymous().get(path)).headers["Vary"] == "Authorization, X-Site-ID"
+
+
 async def test_what_others_have_asked_for_gives_no_more(world, granted):
     """Neither what a process keeps of answers, nor a cursor or a validator that somebody else was given."""
     reader = await granted(world, *(on(f"content:{verb}", **READABLE) for verb in ("read", "read_drafts")))
