@@ -146,6 +146,17 @@ async def test_checkpoints_keep_progress_and_refuse_the_stale(services):
     assert seen == [None, {"done": 1}]
 
 
+async def test_a_job_that_gives_way_waits_for_so_long_and_is_charged_nothing(services):
+    async def handler(payload, job):
+        raise JobYieldError(after=60)
+
+    job_id = await add(LOOSE)
+    await runner_of(services, handler, LOOSE).run(job_id)
+    waiting = await row(job_id)
+    assert (waiting["state"], waiting["attempts"], waiting["lease_until"]) == ("pending", 0, None)
+    assert timedelta(seconds=55) < waiting["run_at"] - utcnow() <= timedelta(seconds=60)
+
+
 async def test_a_cancelled_worker_hands_its_job_back_uncharged(services):
     async def handler(payload, job):
         await asyncio.sleep(60)

@@ -222,14 +222,16 @@ class ContentService(Service):
                 raise HeldError
             if not force:
                 await referring.require_unused(principal, item)
-            if await repository.remove_documents(site.id, item.id):
+            removed = await repository.remove_documents(site.id, item.id)
+            if removed:
                 await links.come_or_gone(item)
             await schedule_repository.cancel_all(item.id)
             if permanent:
                 await repository.remove_for_good(site.id, item.id)
             else:
                 await repository.put_into_trash(site.id, item.id, principal.author_id)
-            await record(item.fact(ContentDeleted), actor=principal)
+            facts = [replace(item, locale=locale).fact(ContentUnpublished) for locale in removed]
+            await record_many([*facts, item.fact(ContentDeleted)], actor=principal)
 
     async def draft(
         self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None

@@ -191,9 +191,16 @@ async def prune(keep: timedelta) -> int:
 
 async def give_up_forsaken() -> int:
     """End what waits for a job that is no more: somebody cancelled it, or it is kept aside; how many."""
-    return await db.execute(
-        """UPDATE webhook_deliveries d SET state = 'failed', reason = 'its job ended: it was cancelled or kept aside',
-                  next_at = NULL, finished_at = now()
-           WHERE d.state = 'pending' AND d.created_at < now() - interval '1 hour'
-             AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id AND j.state = 'pending')"""
+    ended = await db.fetch(
+        """WITH ended AS (
+               UPDATE webhook_deliveries d SET state = 'failed', next_at = NULL, finished_at = now(),
+                      reason = 'its job ended: it was cancelled or kept aside'
+               WHERE d.state = 'pending' AND d.created_at < now() - interval '1 hour'
+                 AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id AND j.state = 'pending')
+               RETURNING d.id),
+           stopped AS (
+               UPDATE webhook_attempts a SET finished_at = now(), error = 'its job ended during this attempt'
+               FROM ended e WHERE a.delivery_id = e.id AND a.finished_at IS NULL)
+           SELECT id FROM ended"""
     )
+    return len(ended)

@@ -43,7 +43,9 @@ LONGEST_WAIT = 86_400.0
 FAILING_SECONDS = 5 * 86_400.0
 SHARE = 0.4
 """The part of a process's jobs that may be for one webhook at the same time; for one that is failing it is one job."""
-MAX_REMEMBERED = 1000
+LONGEST_TURN = 120.0
+"""Seconds after which a delivery that waits for its turn looks again, however many wait before it."""
+MAX_REMEMBERED = 5000
 MAX_HEADERS = 100
 SHORTEST_SECRET = 6
 GONE = 410
@@ -124,7 +126,7 @@ class Sender(Service):
             waiting.clear()
         waiting.add(delivery_id)
         turns = 1 + len(waiting) / limit
-        raise JobYieldError(after=min(60.0, max(0.1, self._seconds.get(webhook_id, 0.5) * turns)))
+        raise JobYieldError(after=min(LONGEST_TURN, max(0.1, self._seconds.get(webhook_id, 0.5) * turns)))
 
     async def _prepare(self, delivery_id: UUID, job_id: UUID) -> Prepared | None:
         """Write the attempt down, or why there is none."""
@@ -290,10 +292,16 @@ def _shown(headers: Mapping[str, str], secrets: tuple[str, ...]) -> dict[str, st
     """The first hundred headers of an answer as they are kept; what comes twice as one (RFC 9110 §5.3)."""
     shown: dict[str, str] = {}
     for name, value in islice(headers.items(), MAX_HEADERS):
-        raw = _without(value.encode("utf-8", "surrogateescape"), secrets)
-        text = MASK if name.lower() in MASKED_ANSWERS else raw.decode("utf-8", "replace").replace("\0", " ")
-        shown[str(name)] = f"{shown[name]}, {text}" if name in shown else text
+        key = _plain(name, ())
+        text = MASK if key.lower() in MASKED_ANSWERS else _plain(value, secrets)
+        shown[key] = f"{shown[key]}, {text}" if key in shown else text
     return shown
+
+
+def _plain(text: str, secrets: tuple[str, ...]) -> str:
+    """As PostgreSQL can keep it: headers may have any bytes."""
+    raw = _without(text.encode("utf-8", "surrogateescape"), secrets)
+    return raw.decode("utf-8", "replace").replace("\0", " ")
 
 
 def _words(secrets: Iterable[str]) -> tuple[str, ...]:

@@ -100,6 +100,19 @@ async def test_one_request_a_matching_webhook_and_event_however_many_patterns_fi
     assert len({got.id for got in receiver.got}) == 1
 
 
+async def test_who_asks_for_what_is_published_is_told_when_it_goes(articles, receiver, drain):
+    await hooked(articles, receiver.url, "content.unpublished")
+    unpublished, archived, deleted, draft = [
+        (await create(articles, title=f"Number {number}", publish=number < 3))["id"] for number in range(4)
+    ]
+    assert (await articles.post(f"/content/{unpublished}/unpublish")).status == 200
+    assert (await articles.post(f"/content/{archived}/archive")).status == 200
+    for item_id in (deleted, draft):
+        assert (await articles.delete(f"/content/{item_id}")).status == 204
+    await drain()
+    assert sorted(got.json["data"]["id"] for got in receiver.got) == [unpublished, archived, deleted]
+
+
 async def test_failures_are_tried_again_on_schedule_under_the_same_id(articles, receiver, drain):
     hook = await hooked(articles, receiver.url, "content.created")
     receiver.answers += [500, 302, 404, 503, 400, 429, 500, 500, 500, 500]
@@ -321,6 +334,42 @@ async def test_redirects_are_not_followed(articles, receiver, drain):
         await drain()
         assert other.got == []
     assert (await deliveries(articles, hook))[0]["attempts"][0]["status"] == 307
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"", b"garbage\r\n\r\n", b"HTTP/1.1 999999 x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 500 \xff\xfe\r\nX-\xff: \xff\xfe\x00\r\nContent-Length: 3\r\n\r\n\xff\x00\xfe",
+        b"HTTP/1.1 500 x\r\nX-Odd: \xff\xfe\r\nContent-Length: 3\r\n\r\n\xff\x00\xfe",
+        b"HTTP/1.1 500 x\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        b"HTTP/1.1 500 x\r\n" + b"A: b\r\n" * 500 + b"Content-Length: 0\r\n\r\n",
+        b"\x16\x03\x01\x02\x00",
+    ],
+)  # fmt: skip
+async def test_whatever_a_receiver_says_is_an_outcome(articles, drain, said):
+    async def answer(reader, writer):
+        with contextlib.suppress(ConnectionError):
+            await reader.readuntil(b"}}")
+            writer.write(said)
+            await writer.drain()
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        hook = await hooked(articles, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        await create(articles)
+        await drain()
+        (delivery,) = await deliveries(articles, hook)
+    (attempt,) = delivery["attempts"]
+    assert attempt["finished_at"] is not None
+    assert (attempt["status"] is None) == (attempt["error"] is not None)
+    assert (delivery["status"] == "delivered") == (attempt["status"] == 200)
+    jobs = await db.fetch("SELECT last_error FROM jobs WHERE payload->>'delivery_id' = $1", delivery["id"])
+    assert {job["last_error"] for job in jobs} == {None}
 
 
 async def test_what_waits_is_given_up_with_its_webhook(articles, receiver, drain):
