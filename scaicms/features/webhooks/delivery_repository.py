@@ -174,14 +174,20 @@ async def insert_test(delivery_id: UUID, webhook_id: UUID, site_id: UUID, event_
 
 
 async def prune(keep: timedelta) -> int:
-    """Remove a batch of what ended long ago, or whose webhook is no more; how many deliveries."""
+    """Remove a batch of what ended long ago; how many deliveries."""
+    return await _remove("state <> 'pending' AND created_at < now() - $1::interval", keep)
+
+
+async def remove_of(webhook_id: UUID) -> int:
+    """Remove a batch of the deliveries of a webhook; how many."""
+    return await _remove("webhook_id = $1", webhook_id)
+
+
+async def _remove(condition: str, argument: object) -> int:
     gone = await db.fetch(
-        """DELETE FROM webhook_deliveries WHERE id IN (
-               SELECT d.id FROM webhook_deliveries d
-               WHERE (d.state <> 'pending' AND d.created_at < now() - $1::interval)
-                  OR NOT EXISTS (SELECT FROM webhooks h WHERE h.id = d.webhook_id) LIMIT $2)
-           RETURNING id""",
-        keep,
+        f"""DELETE FROM webhook_deliveries WHERE id IN (
+                SELECT id FROM webhook_deliveries WHERE {condition} LIMIT $2) RETURNING id""",
+        argument,
         PRUNE_BATCH,
     )
     ids = [row["id"] for row in gone]

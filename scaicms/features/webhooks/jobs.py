@@ -46,6 +46,15 @@ class DisabledPayload(JobPayload):
 TELL_DISABLED = Job("webhooks.tell_disabled", "default", DisabledPayload, atomic=False)
 
 
+class ForgetPayload(JobPayload):
+    """The webhook that is no more, whose deliveries shall go."""
+
+    webhook_id: UUID
+
+
+FORGET = Job("webhooks.forget", "default", ForgetPayload, atomic=False)
+
+
 class PrunePayload(JobPayload):
     """Nothing to say: the settings tell what is past its time."""
 

@@ -77,10 +77,19 @@ class Upkeep(Service):
         ]
         await self.resources.mailer.send(Letter(letter_id, user.email, "A webhook was disabled", paragraphs))
 
+    async def forget(self, webhook_id: UUID) -> int:
+        """Remove the deliveries of a webhook that is no more; how many."""
+        removed = 0
+        while batch := await delivery_repository.remove_of(webhook_id):
+            removed += batch
+        return removed
+
     async def prune(self) -> dict[str, int]:
         """Remove what is past its time; end what nobody works on any more."""
         keep = timedelta(days=self.resources.settings.webhook_days)
-        webhooks, removed = await repository.remove_of_gone_sites(), 0
+        webhooks = await repository.remove_of_gone_sites()
+        removed = sum([await self.forget(webhook_id) for webhook_id in webhooks])
         while batch := await delivery_repository.prune(keep):
             removed += batch
-        return {"webhooks": webhooks, "removed": removed, "ended": await delivery_repository.give_up_forsaken()}
+        ended = await delivery_repository.give_up_forsaken()
+        return {"webhooks": len(webhooks), "removed": removed, "ended": ended}

@@ -65,6 +65,9 @@ async def by_id(webhook_id: UUID) -> WebhookRow | None:
     return await WebhookRow.filter(id=webhook_id).first()
 
 
-async def remove_of_gone_sites() -> int:
-    """Webhooks whose site was deleted; how many."""
-    return await db.execute("DELETE FROM webhooks h WHERE NOT EXISTS (SELECT FROM sites s WHERE s.id = h.site_id)")
+async def remove_of_gone_sites() -> list[UUID]:
+    """Webhooks whose site was deleted; which."""
+    rows = await db.fetch(
+        "DELETE FROM webhooks h WHERE NOT EXISTS (SELECT FROM sites s WHERE s.id = h.site_id) RETURNING id"
+    )
+    return [row["id"] for row in rows]

@@ -2,11 +2,13 @@
 
 from scaicms.features.webhooks.jobs import (
     DELIVER,
+    FORGET,
     PRUNE_DELIVERIES,
     REPLAY,
     TELL_DISABLED,
     DeliverPayload,
     DisabledPayload,
+    ForgetPayload,
     PrunePayload,
     ReplayPayload,
 )
@@ -29,6 +31,10 @@ async def tell_disabled(payload: DisabledPayload, job: RunningJob) -> None:
     await upkeep.tell(payload.webhook_id, payload.user_id, payload.reason, letter_id=str(job.id))
 
 
+async def forget(payload: ForgetPayload, job: RunningJob) -> None:
+    job.result = {"removed": await job.services.get(Upkeep).forget(payload.webhook_id)}
+
+
 async def prune_deliveries(_: PrunePayload, job: RunningJob) -> None:
     job.result = await job.services.get(Upkeep).prune()
 
@@ -37,5 +43,6 @@ TASKS = (
     Task(DELIVER, deliver),
     Task(REPLAY, replay),
     Task(TELL_DISABLED, tell_disabled),
+    Task(FORGET, forget),
     Task(PRUNE_DELIVERIES, prune_deliveries),
 )

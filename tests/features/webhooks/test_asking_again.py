@@ -1,5 +1,6 @@
 """Lists of deliveries, tests, redelivery, replay, tidying up."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 from scaicms.features.webhooks import delivery_repository
@@ -168,6 +169,36 @@ async def test_what_is_past_its_time_goes_and_what_is_forsaken_ends(articles, re
     (delivery,) = await deliveries(articles, hook)
     assert delivery["status"] == "failed"
     assert "cancelled" in delivery["reason"]
-    assert (await articles.delete(f"/webhooks/{hook['id']}")).status == 204
-    await upkeep.prune()
+
+
+async def test_webhooks_go_with_their_site(admin, services, receiver, drain):
+    key = f"s{secrets.token_hex(6)}"
+    assert (await admin.post("/sites", {"key": key, "name": key})).status == 201
+    hook = await hooked(admin.at(key), receiver.url)
+    await admin.at(key).post(f"/webhooks/{hook['id']}/test")
+    await drain()
+    assert (await admin.delete(f"/sites/{key}")).status == 204
+    assert (await services.get(Upkeep).prune())["webhooks"] >= 1
+    assert await db.fetchval("SELECT count(*) FROM webhooks WHERE id = $1", hook["id"]) == 0
     assert await db.fetchval("SELECT count(*) FROM webhook_deliveries WHERE webhook_id = $1", hook["id"]) == 0
+
+
+async def test_what_no_longer_opens_is_said_and_can_be_made_anew(articles, receiver, drain):
+    """The secret of the installation is another one than when the webhook was stored."""
+    hook = await hooked(articles, receiver.url, headers={"X-Key": "value"})
+    sealed = "UPDATE webhooks SET sealed_secret = $2, sealed_headers = $2 WHERE id = $1"
+    await db.execute(sealed, hook["id"], b"x" * 60)
+    await create(articles)
+    await drain()
+    (delivery,) = await deliveries(articles, hook)
+    assert (delivery["status"], receiver.got) == ("failed", [])
+    assert "SCAICMS_SECRET" in delivery["reason"]
+    path = f"/webhooks/{hook['id']}"
+    assert (await articles.get(path)).json["headers"] == {}
+    assert (await articles.patch(path, {"headers": {"X-Key": "***"}})).status == 422
+    assert (await articles.patch(path, {"headers": {"X-Key": "again"}})).status == 200
+    secret = (await articles.post(f"{path}/rotate-secret", {})).json["secret"]
+    await articles.post(f"{path}/deliveries/{delivery['id']}/redeliver")
+    await drain()
+    receiver.verified(secret)
+    assert receiver.got[0].headers["x-key"] == "again"
