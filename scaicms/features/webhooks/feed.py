@@ -20,6 +20,7 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 CURSOR = "feed"
+LINKED_BATCHES = 5
 LOOKED_AT = 2_000
 """Events that one answer looks at, at most, to find those that the caller may read and asks for."""
 
@@ -38,7 +39,7 @@ class FeedService(Service):
         patterns = _patterns(query.types)
         seq = self._place(query.cursor) if query.cursor is not None else query.after
         if await feed_repository.is_unlinked(site.id):
-            await chain.seal()
+            await _link()
         looked = await feed_repository.after(site.id, seq, leaving.seen_by(principal, site.id), patterns, LOOKED_AT)
         wanted = [row for row in looked if row["wanted"]][: query.page_size]
         # Either up to the last event that is told, or over all that was looked at in vain.
@@ -58,6 +59,13 @@ class FeedService(Service):
         if place is None:
             raise BadRequestError("This is no cursor of this list.", code="invalid_cursor")
         return int(place)
+
+
+async def _link() -> None:
+    """Link what is ready, as much as one answer may take the time for."""
+    for _ in range(LINKED_BATCHES):
+        if await chain.seal() < chain.BATCH:
+            return
 
 
 def _patterns(types: str | None) -> list[str]:
