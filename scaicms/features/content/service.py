@@ -35,13 +35,12 @@ from scaicms.features.content.events import (
 from scaicms.features.content.locales import known_locale, locales_asked
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
-from scaicms.features.content.texts import PublishedText, published_text, term_words
+from scaicms.features.content.texts import PublishedTexts
 from scaicms.features.content_types.service import CompiledType, ContentTypeService
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record, record_many
 from scaicms.infra.services import Service, Services
-from scaicms.kit import json
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import PreconditionFailedError
 from scaicms.kit.ids import new_id
@@ -67,7 +66,7 @@ class Written:
         return PublishPlan(unpublished_targets=list(self.unpublished))
 
 
-__all__ = ["ContentService", "DeliveryService", "Document", "Written", "known_locale"]
+__all__ = ["ContentService", "DeliveryService", "Document", "PublishedTexts", "Written", "known_locale"]
 
 
 class ContentService(Service):
@@ -279,32 +278,6 @@ class ContentService(Service):
         """The item as it stays until the transaction ends, for who has the permission on it."""
         principal.require(permission.code, site.id)
         return await self._lock(principal, permission, site, item_id, locale, expected_version)
-
-    async def lock_item(self, item_id: UUID) -> None:
-        """Order transactions that keep something in step with an item, until this one ends."""
-        await repository.lock_name("item", item_id)
-
-    async def published_ids(
-        self, principal: Principal, site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int
-    ) -> list[UUID]:
-        """Items of a type of which anything is published, in the order of their ids; for who may read all of them."""
-        principal.require(permissions.READ.code, site_id)
-        if principal.scope(permissions.READ.code, site_id) is not None:
-            raise principal.refusal(permissions.READ.code)
-        return await repository.published_ids(site_id, type_id, after=after, limit=limit)
-
-    async def published_texts(self, principal: Principal, site_id: UUID, item_id: UUID) -> list[PublishedText]:
-        """The words of what is published of an item, for who may read all of it; empty when nothing is."""
-        principal.require(permissions.READ.code, site_id)
-        if principal.scope(permissions.READ.code, site_id) is not None:
-            raise principal.refusal(permissions.READ.code)
-        rows = await repository.published(site_id, item_id)
-        texts = []
-        for row in rows:
-            content_type = await self._types.compiled(site_id, await repository.type_key(site_id, row["type_id"]))
-            text = published_text(content_type, row["locale"], row["version"], json.loads(row["data"]))
-            texts.append(replace(text, terms=term_words(row["body"])))
-        return texts
 
     async def _publish(self, principal: Principal, site: Site, item: Item) -> Written:
         principal.require(permissions.PUBLISH.code, item.site_id)

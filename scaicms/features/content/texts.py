@@ -1,11 +1,15 @@
 """The words of published documents, for whoever indexes them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
-from scaicms.features.content_types.service import CompiledType, Leaf
+from scaicms.features.content import permissions, repository
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, Leaf
+from scaicms.infra.services import Service, Services
 from scaicms.kit import json, markdown, richtext
+from scaicms.kit.principal import Principal
 
 _LONG: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_text, "richtext": richtext.to_text}
 
@@ -21,6 +25,41 @@ class PublishedText:
     summary: str
     body: str
     terms: str = ""
+
+
+class PublishedTexts(Service):
+    """What there is to index, for who may read all of it."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._types = services.get(ContentTypeService)
+
+    async def lock_item(self, item_id: UUID) -> None:
+        """Order transactions that keep something in step with an item, until this one ends."""
+        await repository.lock_name("item", item_id)
+
+    async def item_ids(
+        self, principal: Principal, site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int
+    ) -> list[UUID]:
+        """Items of a type of which anything is published, in the order of their ids."""
+        _require_all(principal, site_id)
+        return await repository.published_ids(site_id, type_id, after=after, limit=limit)
+
+    async def of_item(self, principal: Principal, site_id: UUID, item_id: UUID) -> list[PublishedText]:
+        """The words of what is published of an item; empty when nothing is."""
+        _require_all(principal, site_id)
+        texts = []
+        for row in await repository.published(site_id, item_id):
+            content_type = await self._types.compiled(site_id, await repository.type_key(site_id, row["type_id"]))
+            text = published_text(content_type, row["locale"], row["version"], json.loads(row["data"]))
+            texts.append(replace(text, terms=term_words(row["body"])))
+        return texts
+
+
+def _require_all(principal: Principal, site_id: UUID) -> None:
+    principal.require(permissions.READ.code, site_id)
+    if principal.scope(permissions.READ.code, site_id) is not None:
+        raise principal.refusal(permissions.READ.code)
 
 
 def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:

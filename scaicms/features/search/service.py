@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import permissions as content_permissions
-from scaicms.features.content.service import ContentService, DeliveryService, known_locale
+from scaicms.features.content.service import DeliveryService, PublishedTexts, known_locale
 from scaicms.features.search.schemas import SearchQuery
 from scaicms.infra.search import SearchDocument, SearchReach, SearchRequest, SearchRule
 from scaicms.infra.search.postgres import PostgresSearch
@@ -30,7 +30,7 @@ class SearchService(Service):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._content = services.get(ContentService)
+        self._texts = services.get(PublishedTexts)
         self._delivery = services.get(DeliveryService)
         self._backend = PostgresSearch(services.resources.reads)
 
@@ -39,8 +39,8 @@ class SearchService(Service):
 
         The lock orders runs about the same item: each reads what is published after the one before has committed.
         """
-        await self._content.lock_item(item_id)
-        published = await self._content.published_texts(principal, site_id, item_id)
+        await self._texts.lock_item(item_id)
+        published = await self._texts.of_item(principal, site_id, item_id)
         documents = [
             SearchDocument(
                 item_id=item_id,
@@ -61,7 +61,7 @@ class SearchService(Service):
         self, principal: Principal, site_id: UUID, type_id: UUID, *, after: UUID | None, limit: int
     ) -> UUID | None:
         """The same for the next `limit` published items of a type; the last one's id, None when there are no more."""
-        item_ids = await self._content.published_ids(principal, site_id, type_id, after=after, limit=limit)
+        item_ids = await self._texts.item_ids(principal, site_id, type_id, after=after, limit=limit)
         for item_id in item_ids:
             await self.index_item(principal, site_id, item_id)
         return item_ids[-1] if len(item_ids) == limit else None
