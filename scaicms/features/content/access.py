@@ -25,11 +25,15 @@ class View:
     fields: frozenset[str] | None = None
 
     def shows(self, key: str) -> bool:
-        """Whether the field, or the one whose HTML stands under this key, is within reach."""
-        return self.fields is None or key in self.fields or key.removesuffix("_html") in self.fields
+        return self.fields is None or key in self.fields
 
     def project(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in data.items() if self.shows(key)}
+        """Data of these fields, with the HTML that stands beside them. Another type may have a field of such a name."""
+        return {key: value for key, value in data.items() if self.shows(key) or self._shows_html(key, data)}
+
+    def _shows_html(self, key: str, data: Mapping[str, Any]) -> bool:
+        field = key.removesuffix("_html")
+        return field != key and field in data and self.shows(field)
 
 
 WHOLE = View()

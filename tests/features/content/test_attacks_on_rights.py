@@ -95,6 +95,22 @@ async def test_an_export_has_no_item_without_a_locale_that_is_read(admin, site, 
     assert [entry["locale"] for entry in json.loads(lines["locale=de"])["entries"]] == ["de"]
 
 
+async def test_rights_to_a_field_reach_its_html_and_no_field_that_is_called_so(site, granted):
+    fields = {"rich": [{"key": "intro", "type": "richtext"}], "plain": [{"key": "intro_html", "type": "string"}]}
+    data = {"rich": {"intro": {"type": "doc", "content": []}}, "plain": {"intro_html": "classified"}}
+    ids = {}
+    for kind in fields:
+        made_type = await site.post("/content-types", {"key": kind, "name": kind, "fields": fields[kind]})
+        assert made_type.status == 201, made_type.raw
+        ids[kind] = (await made(site, type=kind, data=data[kind]))["id"]
+    codes = ("content:read", "content:read_drafts", "content:update")
+    reader = await granted(site, *(on(code, fields=["intro"]) for code in codes))
+    assert set((await reader.get(f"/content/{ids['rich']}")).json["data"]) == {"intro", "intro_html"}
+    for query in ("", "?status=draft"):
+        assert (await reader.get(f"/content/{ids['plain']}{query}")).json["data"] == {}
+    assert (await reader.patch(f"/content/{ids['plain']}", {"data": {"intro_html": "mine"}})).status == 403
+
+
 async def test_the_trash_names_no_locale_out_of_reach(admin, site, granted):
     await story_site(admin, site)
     item = await told(site, slug="one")
