@@ -23,7 +23,6 @@ from scaicms.features.content import (
 )
 from scaicms.features.content.conflicts import Change
 from scaicms.features.content.delivery import DeliveryService
-from scaicms.features.content.documents import Document
 from scaicms.features.content.errors import HeldError, ItemArchivedError, ItemNotFoundError, NotPublishedError
 from scaicms.features.content.events import (
     ContentCreated,
@@ -66,7 +65,7 @@ class Written:
         return PublishPlan(unpublished_targets=list(self.unpublished))
 
 
-__all__ = ["ContentService", "DeliveryService", "Document", "PublishedTexts", "Written", "known_locale"]
+__all__ = ["ContentService", "DeliveryService", "PublishedTexts", "Written", "known_locale"]
 
 
 class ContentService(Service):

@@ -95,6 +95,17 @@ async def test_an_export_has_no_item_without_a_locale_that_is_read(admin, site, 
     assert [entry["locale"] for entry in json.loads(lines["locale=de"])["entries"]] == ["de"]
 
 
+async def test_a_list_in_a_locale_out_of_reach_names_no_fields_that_are_hidden(admin, site, granted):
+    await story_site(admin, site)
+    reader = await granted(site, on("content:read", locales=["de"], fields=["title"]))
+    for locale in ("de", "en"):
+        path = f"/content?type=story&locale={locale}"
+        assert (await reader.get(f"{path}&fields=data.title")).json["items"] == []
+        assert (await reader.get(f"{path}&fields=data.body")).status == 403
+        unknown = await reader.get(f"{path}&fields=data.nothing")
+        assert (unknown.status, "data.body" in unknown.raw.decode()) == (400, False)
+
+
 async def test_rights_to_a_field_reach_its_html_and_no_field_that_is_called_so(site, granted):
     fields = {"rich": [{"key": "intro", "type": "richtext"}], "plain": [{"key": "intro_html", "type": "string"}]}
     data = {"rich": {"intro": {"type": "doc", "content": []}}, "plain": {"intro_html": "classified"}}
