@@ -8,7 +8,7 @@ import pytest
 
 from scaicms.infra import db
 from tests.features.content.stories import LOCALES
-from tests.features.content.test_restore import export, made, restore
+from tests.features.content.test_restore import export, made, restore, send
 
 AUTHOR = {"key": "author", "name": "Author", "fields": [{"key": "title", "type": "string"}]}
 POST = {
@@ -279,3 +279,32 @@ async def test_private_fields_come_in_and_do_not_go_out(posts, line, drain):
     shown = (await posts.get(f"/content/{line['id']}?status=published")).json
     assert "notes" not in shown["data"]
     assert (await posts.get(f"/content/{line['id']}?status=draft")).json["data"]["notes"] == "n"
+
+
+async def test_terms_of_another_site_are_not_there_by_slug_or_id(posts, line, admin, drain):
+    key = f"s{uuid4().hex[:12]}"
+    assert (await admin.post("/sites", {"key": key, "name": key})).status == 201
+    elsewhere = admin.at(key)
+    assert (await elsewhere.post("/taxonomies", {"key": "topics", "name": "Topics"})).status == 201
+    term = (await elsewhere.post("/taxonomies/topics/terms", {"name": "Rust"})).json
+    lines = [
+        another(line, slug=f"s{number}", taxonomies={"topics": [name]})
+        for number, name in enumerate(("rust", term["id"]))
+    ]
+    published = another(line, slug="s2")
+    published["entries"][0]["published"]["taxonomies"] = {"topics": [term["id"]]}
+    report, errors = await take(posts, drain, *lines, published)
+    assert (report["created"], sorted(errors)) == (0, [1, 2, 3])
+    assert all("topics has no term" in one["message"] for one in errors.values())
+
+
+async def test_who_has_lost_a_right_meanwhile_takes_nothing_in(posts, line, granted, admin, drain):
+    needed = ["content:read", "content:import", "content:create", "content:update", "content:publish"]
+    somebody = await granted(posts, *needed)
+    answer = await send(somebody, json.dumps(line).encode())
+    assert answer.status == 202
+    me = (await somebody.get("/auth/profile")).json["id"]
+    assert (await admin.put(f"/users/{me}/roles", [])).status == 200
+    await drain()
+    stored = "SELECT count(*) FROM items i JOIN sites s ON s.id = i.site_id WHERE s.key = $1"
+    assert await db.fetchval(stored, posts.site) == 0
