@@ -66,6 +66,12 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 
+    @classmethod
+    def resumed(cls, progress: dict[str, Any] | None) -> "Report | None":
+        """From where an earlier turn ended. Releases that did not join translations took rows in another order: what
+        they began is begun anew, and finds unchanged what they have brought in."""
+        return cls(**progress) if progress and "translated" in progress else None
+
     def copy(self) -> "Report":
         return replace(self, problems=[*self.problems], unmapped={**self.unmapped})
 
@@ -141,7 +147,7 @@ class ImportBatches(Service):
         entries = ImportedEntries(*ways, principal, site, content_type, publish=options.publish)
         importer = _Importer(self._content, terms, entries, principal, site, content_type, options)
         source = open_source(path, name=filename, naming=_naming(site, content_type, options))
-        report = Report(**resume) if resume else Report(total=await asyncio.to_thread(source.count))
+        report = Report.resumed(resume) or Report(total=await asyncio.to_thread(source.count))
         batches = _batches(source.rows(report.done))
         while batch := await asyncio.to_thread(next, batches, None):
             before = terms.made

@@ -82,7 +82,7 @@ class RestoreBatches(Service):
         """Put back the lines of a file; gives the report after each batch, as `ImportBatches` does."""
         self._imports.check_export(principal, site)
         types = await asyncio.to_thread(lambda: TypesInFile(line.raw for line in _lines(path)))
-        report = Report(**resume) if resume else Report(total=types.lines)
+        report = Report.resumed(resume) or Report(total=types.lines)
         lines = _lines(path)
         with closing(types):
             await asyncio.to_thread(lambda: [None for _ in islice(lines, report.done)])

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import FormData
 
 from scaicms.features.content import tasks
+from scaicms.infra import db
 from tests.conftest import role_with
 
 POST = "---\ntitle: {0}\nprice: {1}\n{2}---\n{0} text.\n"
@@ -238,6 +239,22 @@ async def test_a_long_import_goes_on_with_the_locales_of_an_item_together(run, t
     assert counts(await run(files)) == {"total": 90, "created": 30, "translated": 60}
     found = await told()
     assert found == {f"post-{n}": {one: f"{one} {n}" for one in ("en", "de", "fr")} for n in range(30)}
+
+
+async def test_an_import_that_an_older_release_began_is_begun_anew(stories, drain, told):
+    """It took rows one by one in the order of their names; a number of them says nothing of what is in."""
+    data = FormData()
+    files = {f"{locale}/post-{n}.md": post("T") for n in range(5) for locale in ("de", "en")}
+    data.add_field("file", zipped(files), filename="posts.zip")
+    data.add_field("type", "story")
+    answer = await stories.call("POST", "/content/import", data=data)
+    progress = json.dumps({"total": 10, "done": 5, "created": 5})
+    sql = "UPDATE jobs SET progress = $2::jsonb WHERE id = $1::uuid"
+    await db.execute(sql, answer.json["job_id"], progress)
+    await drain()
+    report = (await stories.get(f"/search/jobs/{answer.json['job_id']}")).json["result"]
+    assert counts(report) == {"total": 10, "created": 5, "translated": 5}
+    assert len(await told("any")) == 5
 
 
 @pytest.mark.parametrize("key", ["slug", "id", "translationKey"])
