@@ -69,7 +69,7 @@ class LifecycleService(Service):
             healing = await links.come_or_gone(item) if published else []
             await schedule_repository.cancel_all(item.id)
             await lifecycle_repository.set_archived(site.id, item.id, archived=True)
-            facts = [replace(item, locale=locale).fact(ContentUnpublished) for locale in published]
+            facts = item.facts(ContentUnpublished, published)
             jobs = await record_many([*facts, item.fact(ContentArchived)], actor=principal)
             archived = replace(
                 item, is_archived=True, published_version=None, published_at=None, publish_at=None, unpublish_at=None

@@ -1,7 +1,8 @@
 """An item in one locale as services pass it around."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -54,6 +55,10 @@ class Item:
             item_version=self.version,
             **more,
         )
+
+    def facts(self, kind: type[ContentEvent], locales: Iterable[str]) -> list[ContentEvent]:
+        """The same in each of these locales."""
+        return [replace(self, locale=locale).fact(kind) for locale in locales]
 
     @property
     def status(self) -> str:

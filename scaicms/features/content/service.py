@@ -192,7 +192,7 @@ class ContentService(Service):
             removed = await repository.remove_documents(site.id, item.id, locales)
             if not removed:
                 raise NotPublishedError
-            facts = [replace(item, locale=locale).fact(ContentUnpublished) for locale in removed]
+            facts = item.facts(ContentUnpublished, removed)
             jobs = [*await record_many(facts, actor=principal), *await fallbacks.ask_for_refresh(item)]
             jobs += await links.come_or_gone(item)
             return _as_seen(principal, Written(replace(item, published_version=None, published_at=None), jobs))
@@ -220,16 +220,14 @@ class ContentService(Service):
                 raise HeldError
             if not force:
                 await referring.require_unused(principal, item)
-            removed = await repository.remove_documents(site.id, item.id)
-            if removed:
+            if removed := await repository.remove_documents(site.id, item.id):
                 await links.come_or_gone(item)
             await schedule_repository.cancel_all(item.id)
             if permanent:
                 await repository.remove_for_good(site.id, item.id)
             else:
                 await repository.put_into_trash(site.id, item.id, principal.author_id)
-            facts = [replace(item, locale=locale).fact(ContentUnpublished) for locale in removed]
-            await record_many([*facts, item.fact(ContentDeleted)], actor=principal)
+            await record_many([*item.facts(ContentUnpublished, removed), item.fact(ContentDeleted)], actor=principal)
 
     async def draft(
         self, principal: Principal, site: Site, item_id: UUID, locale: str | None = None, fallback: str | None = None
