@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from scaicms.features.content import repository
-from scaicms.features.content.service import known_locale
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.services import Services
+from scaicms.kit.locales import known_locale
 from scaicms.web.authority import TargetFacts
 
 

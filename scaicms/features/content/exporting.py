@@ -10,12 +10,12 @@ from asyncpg import Record
 from scaicms.features.content import access, export_repository, permissions
 from scaicms.features.content.editing_schemas import ExportQuery
 from scaicms.features.content.errors import TooManyExportsError
-from scaicms.features.content.locales import known_locale
 from scaicms.features.content_types.errors import unknown_type
 from scaicms.features.taxonomies.permissions import READ as READ_TAXONOMIES
 from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 

@@ -15,7 +15,6 @@ from scaicms.features.content.import_entries import ImportedEntries
 from scaicms.features.content.import_sources import Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
-from scaicms.features.content.locales import known_locale
 from scaicms.features.content.reading.mapping import MappedRow, apply_mapping
 from scaicms.features.content.reading.naming import Naming
 from scaicms.features.content.reading.rows import BadRow, Row
@@ -29,6 +28,7 @@ from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import AppError
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 

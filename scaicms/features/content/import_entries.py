@@ -8,7 +8,6 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.content import translation_repository
-from scaicms.features.content.locales import known_locale
 from scaicms.features.content.reading.mapping import MappedRow
 from scaicms.features.content.service import ContentService
 from scaicms.features.content.translations import TranslationService
@@ -17,6 +16,7 @@ from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.errors import AppError, FieldError, InvalidError
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 

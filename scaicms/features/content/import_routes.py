@@ -6,11 +6,12 @@ from aiohttp import web
 from scaicms.features.content import permissions
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.schemas import ImportAccepted
-from scaicms.features.content.uploads import Upload, received
 from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.ids import new_id
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import accepted
+from scaicms.web.uploads import Upload, received
 
 routes = Routes("content", "/content", site=True)
 
@@ -42,8 +43,9 @@ async def import_items(call: Call) -> web.StreamResponse:
     async with received(
         call.request,
         storage,
+        f"imports/{new_id()}",
         parts=frozenset(PARTS),
-        limit=settings.upload_limit,
+        limit=lambda _: settings.upload_limit,
         idle_seconds=settings.body_idle_seconds,
     ) as upload:
         service = call.get(ImportService)

@@ -1,18 +1,8 @@
-"""Locales of a site."""
+"""In which locales of a site a document is looked for."""
 
-from scaicms.kit.errors import BadRequestError, FieldError, InvalidError
+from scaicms.kit.errors import BadRequestError
+from scaicms.kit.locales import known_locale
 from scaicms.kit.sites import Site
-
-
-def known_locale(site: Site, locale: str | None) -> str:
-    """`locale` if the site has it, the site's default if None is given."""
-    if locale is None:
-        return site.default_locale
-    if locale not in site.locales:
-        known = ", ".join(site.locales)
-        wrong = FieldError("/locale", "unknown_locale", f"The site has {known}.")
-        raise InvalidError(f"The site {site.key} has no locale {locale!r}.", errors=[wrong])
-    return locale
 
 
 def locales_asked(site: Site, locale: str | None, fallback: str | None) -> tuple[str, ...]:

@@ -28,7 +28,6 @@ from scaicms.features.content.events import ContentCreated, ContentPublished
 from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, ItemLine, TaxonomyLine, TermLine
 from scaicms.features.content.import_batches import Report, in_one_go
 from scaicms.features.content.importing import ImportOptions, ImportService
-from scaicms.features.content.locales import known_locale
 from scaicms.features.content.reading.json_values import UnsupportedValueError, to_json
 from scaicms.features.content.records import Item
 from scaicms.features.content.restore_checks import TypesInFile
@@ -40,6 +39,7 @@ from scaicms.infra.events import record_many
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import AppError, FieldError, InvalidError
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import field_errors
 from scaicms.kit.sites import Site

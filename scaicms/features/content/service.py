@@ -31,7 +31,7 @@ from scaicms.features.content.events import (
     ContentUnpublished,
     ContentUpdated,
 )
-from scaicms.features.content.locales import known_locale, locales_asked
+from scaicms.features.content.locales import locales_asked
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
 from scaicms.features.content.texts import PublishedTexts
@@ -43,6 +43,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import PreconditionFailedError
 from scaicms.kit.ids import new_id
+from scaicms.kit.locales import known_locale
 from scaicms.kit.permissions import Permission
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
@@ -65,7 +66,7 @@ class Written:
         return PublishPlan(unpublished_targets=list(self.unpublished))
 
 
-__all__ = ["ContentService", "DeliveryService", "PublishedTexts", "Written", "known_locale"]
+__all__ = ["ContentService", "DeliveryService", "PublishedTexts", "Written"]
 
 
 class ContentService(Service):

@@ -19,7 +19,6 @@ from scaicms.features.content import (
 )
 from scaicms.features.content.errors import ItemNotFoundError, LastLocaleError
 from scaicms.features.content.events import ContentUnpublished, TranslationAdded, TranslationRemoved
-from scaicms.features.content.locales import known_locale
 from scaicms.features.content.records import Item
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translation_schemas import ListMissing, MissingTranslation, Translation
@@ -31,6 +30,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import PreconditionFailedError
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 

@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import permissions as content_permissions
-from scaicms.features.content.service import DeliveryService, PublishedTexts, known_locale
+from scaicms.features.content.service import DeliveryService, PublishedTexts
 from scaicms.features.search.schemas import SearchQuery
 from scaicms.infra.search import SearchDocument, SearchReach, SearchRequest, SearchRule
 from scaicms.infra.search.postgres import PostgresSearch
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 

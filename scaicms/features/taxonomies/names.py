@@ -7,14 +7,6 @@ from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.sites import Site
 
 
-def known_locale(site: Site, locale: str | None) -> str:
-    """`locale` if the site has it, the site's default if None is given."""
-    if locale is None or locale in site.locales:
-        return locale or site.default_locale
-    wrong = FieldError("/locale", "unknown_locale", f"The site has {', '.join(site.locales)}.")
-    raise InvalidError(f"The site {site.key} has no locale {locale!r}.", errors=[wrong])
-
-
 def name_in(names: Mapping[str, str], chain: Sequence[str]) -> str:
     """The name in the first locale of the chain that has one, else in any."""
     return next((names[locale] for locale in chain if locale in names), None) or next(iter(names.values()), "")

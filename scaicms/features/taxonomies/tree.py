@@ -16,7 +16,7 @@ from scaicms.features.taxonomies.errors import (
 )
 from scaicms.features.taxonomies.events import TermCreated, TermDeleted, TermMerged, TermMoved, TermRenamed
 from scaicms.features.taxonomies.models import TaxonomyRow
-from scaicms.features.taxonomies.names import alike, known_locale, laid_over, name_in
+from scaicms.features.taxonomies.names import alike, laid_over, name_in
 from scaicms.features.taxonomies.records import Counts, Term
 from scaicms.features.taxonomies.schemas import MAX_DEPTH, CreateTerm, ListTerms, MoveTerm, UpdateTerm
 from scaicms.infra import db
@@ -25,6 +25,7 @@ from scaicms.infra.services import Service
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import BadRequestError, FieldError, InvalidError
 from scaicms.kit.ids import new_id
+from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 from scaicms.kit.slugs import numbered, slugify

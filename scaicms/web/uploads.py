@@ -1,6 +1,7 @@
-"""Receiving an import: the multipart body is streamed to storage, never held in memory."""
+"""Receiving a file: the multipart body is streamed to storage, never held in memory."""
 
-from collections.abc import AsyncIterator
+import hashlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -16,40 +17,46 @@ from scaicms.kit.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
-from scaicms.kit.ids import new_id
 from scaicms.web.body import CHUNK_BYTES, paced
 
 MAX_PART_BYTES = 64 * 1024
+HEAD_BYTES = 64
+
+Limit = Callable[[bytes], int]
+"""How many bytes a file may have that begins like this."""
 
 
 @dataclass(slots=True)
 class Upload:
-    """The stored file and the other parts of the form."""
+    """The stored file and the other parts of the form. `digest` is the SHA-256 of its bytes, in hex."""
 
-    key: str = ""
+    key: str
+    is_stored: bool = False
     filename: str = ""
+    size: int = 0
+    digest: str = ""
     values: dict[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def received(
-    request: web.Request, storage: Storage, *, parts: frozenset[str], limit: int, idle_seconds: float
+    request: web.Request, storage: Storage, key: str, *, parts: frozenset[str], limit: Limit, idle_seconds: float
 ) -> AsyncIterator[Upload]:
-    """The form of `request`; the stored file is removed again when the block fails.
+    """The form of `request`, with its file under `key`; the stored file is removed again when the block fails.
 
     Raises:
         UnsupportedMediaTypeError: the body is no multipart/form-data.
         InvalidError: a part is unknown, given twice, or there is no `file`.
-        TooLargeError: the file is larger than `limit` bytes.
+        TooLargeError: the file is larger than it may be.
     """
     if request.content_type != "multipart/form-data":
         raise UnsupportedMediaTypeError("Send the file as multipart/form-data.")
-    upload = Upload()
+    upload = Upload(key)
     try:
         await _receive(request, storage, upload, parts=parts, limit=limit, idle_seconds=idle_seconds)
         yield upload
     except BaseException:
-        if upload.key:
+        if upload.is_stored:
             await storage.delete(upload.key)
         raise
 
@@ -60,7 +67,7 @@ async def _receive(
     upload: Upload,
     *,
     parts: frozenset[str],
-    limit: int,
+    limit: Limit,
     idle_seconds: float,
 ) -> None:
     try:
@@ -71,7 +78,7 @@ async def _receive(
             name = part.name or ""
             if name not in parts:
                 raise _wrong(name, "unknown_field", f"Unknown part. Known: {', '.join(sorted(parts))}.")
-            if name in upload.values or (name == "file" and upload.key):
+            if name in upload.values or (name == "file" and upload.is_stored):
                 raise _wrong(name, "duplicate_field", "This part is given twice.")
             if name == "file":
                 await _store(part, storage, upload, limit=limit, idle_seconds=idle_seconds)
@@ -79,20 +86,25 @@ async def _receive(
                 upload.values[name] = await _text(part, idle_seconds)
     except (ValueError, AssertionError, HttpProcessingError) as error:
         raise BadRequestError(f"The multipart body cannot be read: {error}.", code="invalid_multipart") from None
-    if not upload.key:
+    if not upload.is_stored:
         raise _wrong("file", "required", "There is no part named file.")
 
 
-async def _store(part: BodyPartReader, storage: Storage, upload: Upload, *, limit: int, idle_seconds: float) -> None:
+async def _store(part: BodyPartReader, storage: Storage, upload: Upload, *, limit: Limit, idle_seconds: float) -> None:
     upload.filename = (part.filename or "upload")[:255]
-    upload.key = f"imports/{new_id()}"
-    size = 0
+    upload.is_stored = True
+    digest, longest, head = hashlib.sha256(), 0, b""
     async with storage.writing(upload.key) as writer:
         while chunk := await paced(part.read_chunk(CHUNK_BYTES), idle_seconds):
-            size += len(chunk)
-            if size > limit:
-                raise TooLargeError(f"The file is larger than {limit} bytes.")
+            if len(head) < HEAD_BYTES:
+                head += bytes(chunk[:HEAD_BYTES])
+                longest = limit(head)
+            upload.size += len(chunk)
+            if upload.size > longest:
+                raise TooLargeError(f"The file is larger than {longest} bytes.")
+            digest.update(chunk)
             await writer.write(bytes(chunk))
+    upload.digest = digest.hexdigest()
 
 
 async def _text(part: BodyPartReader, idle_seconds: float) -> str:
