@@ -4,6 +4,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from scaicms.features.api_keys.feature import FEATURE as API_KEYS
+from scaicms.features.assets.feature import FEATURE as ASSETS
 from scaicms.features.audit.feature import FEATURE as AUDIT
 from scaicms.features.auth.feature import FEATURE as AUTH
 from scaicms.features.content.feature import FEATURE as CONTENT
@@ -39,6 +40,7 @@ FEATURES: tuple[Feature, ...] = (
     AUTH,
     CONTENT_TYPES,
     TAXONOMIES,
+    ASSETS,
     CONTENT,
     SEARCH,
     WEBHOOKS,

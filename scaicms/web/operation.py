@@ -20,6 +20,9 @@ from scaicms.kit.permissions import Permission
 if TYPE_CHECKING:  # Call holds its operation; the other way round is for the type checker alone
     from scaicms.web.call import Call
 
+BYTES = "application/octet-stream"
+"""Media type of what is sent as it is stored, whatever it is."""
+
 Handler = Callable[["Call"], Awaitable[web.StreamResponse]]
 
 
@@ -65,6 +68,8 @@ class Operation:
     """A POST that changes nothing: with an `Idempotency-Key` it is as without, since nothing need be kept."""
     conditional: bool = False
     """GET answers with an ETag and heeds If-None-Match; writes heed If-Match."""
+    ranges: bool = False
+    """GET sends bytes, of which `Range` may ask for a part."""
     preview: Handler | None = field(default=None, repr=False)
     """What answers those who have no more than the token of a preview; without it there is nothing for them here."""
     handler: Handler = field(repr=False)

@@ -59,10 +59,15 @@ def conditional(
 ) -> web.Response:
     """A GET of one resource: 304 when `If-None-Match` names what the caller already has."""
     tag = etag or etag_of(body)
-    asked = request.headers.get("If-None-Match")
-    if asked is not None and _matches(asked, tag):
+    if not_modified(request, tag):
         return web.Response(status=304, headers={"ETag": tag, **(headers or {})})
     return json_reply(body, headers={"ETag": tag, **(headers or {})})
+
+
+def not_modified(request: web.Request, tag: str) -> bool:
+    """Whether `If-None-Match` names what the caller already has."""
+    asked = request.headers.get("If-None-Match")
+    return asked is not None and _matches(asked, tag)
 
 
 def conditional_reply(request: web.Request, model: BaseModel, etag: str | None = None) -> web.Response:

@@ -14,6 +14,7 @@ FEATURES = sorted(path for path in (ROOT / "scaicms" / "features").iterdir() if 
 DOORS = {"service", "events", "schemas", "errors", "permissions"}
 # What a feature may have beside the files that every feature has, and why.
 OWN_FILES = {
+    "assets": {"file_repository", "file_routes", "processing", "records", "texts"},
     "api_keys": {"limits", "usage"},
     "auth": {
         "account", "authenticator", "limits", "notices", "oidc", "oidc_provider", "oidc_roles", "oidc_routes", "pages",
@@ -151,5 +152,15 @@ def test_a_worker_does_not_load_the_web_tier():
         "scaicms.cli.dev",
     }
     program = f"import sys, scaicms.cli, scaicms.cli.worker; print(sorted({others!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_only_the_process_that_reads_files_loads_what_decodes_them():
+    """A decoder is large, and a file that was made for it may take over whoever runs it."""
+    program = (
+        "import sys; from scaicms import app, registry, worker; registry.operations(); registry.tasks();"
+        "print(sorted({'PIL', 'puremagic', 'blurhash'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,6 +5,7 @@ covered when it is declared; one with a parameter that has no sample here fails,
 nothing.
 """
 
+import io
 import re
 import secrets
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ SAMPLES = {
     ("/content/by-slug/", "slug"): "slug",
     ("/content-types/", "key"): "type",
     ("/content-types/", "plan_id"): "plan",
+    ("/assets/", "id"): "asset",
     ("/taxonomies/", "key"): "taxonomy",
     ("/taxonomies/", "id"): "term",
     ("/search/jobs/", "id"): "job",
@@ -208,6 +210,8 @@ async def samples(admin, sites, drain):
     hook = {"name": "Sample", "url": "https://example.com/", "events": ["content.*"], "is_active": False}
     webhook = (await site.post("/webhooks", hook)).json["id"]
     delivery = (await site.post(f"/webhooks/{webhook}/test")).json["id"]
+    asset = await site.call("POST", "/assets", data={"file": io.BytesIO(b"Sample")})
+    assert asset.status == 202, asset.raw
     await drain()
     jobs = (await site.get("/search/jobs?page_size=200")).json["items"]
     site_id = (await admin.get(f"/sites/{site.site}")).json["id"]
@@ -221,6 +225,7 @@ async def samples(admin, sites, drain):
         "revision": "1",
         "job": job,
         "plan": plan.json["plan_id"],
+        "asset": asset.json["id"],
         "taxonomy": taxonomy,
         "term": term,
         "locale": "en",

@@ -75,13 +75,14 @@ class DocumentRow(Model):
 
 
 class ReferenceRow(Model):
-    """Who points to what: one row a relation value of a draft. Everybody may ask what uses a thing."""
+    """Who points to what: one row for each item, or `asset`, in a draft. Everybody may ask what uses a thing."""
 
     id = fields.BigIntField(primary_key=True)
     site_id = fields.UUIDField()
     item_id = fields.UUIDField()
     field = fields.CharField(max_length=63)
     target_id = fields.UUIDField()
+    asset = fields.BooleanField(default=False, db_default=False)
 
     class Meta:
         table = "content_references"
@@ -175,13 +176,14 @@ class ReleaseItemRow(Model):
 
 
 class DocumentLinkRow(Model):
-    """What a published document points to: one row a relation value that readers see, gone with the document."""
+    """What a published document points to: one row for each item, or `asset`, that readers see. Gone with it."""
 
     id = fields.BigIntField(primary_key=True)
     item_id = fields.UUIDField()
     locale = fields.CharField(max_length=35)
     field = fields.CharField(max_length=63)
     target_id = fields.UUIDField()
+    asset = fields.BooleanField(default=False, db_default=False)
 
     class Meta:
         table = "document_links"

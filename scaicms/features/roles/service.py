@@ -35,13 +35,13 @@ from scaicms.web.authority import HeldRule
 AUTHORITY = "authority"
 """Topic of notices about who may do what; the subject is a user's id, or empty for everybody."""
 
-_VIEWER = "content:read content:read_drafts content_types:read sites:read taxonomies:read"
+_VIEWER = "assets:read content:read content:read_drafts content_types:read sites:read taxonomies:read"
 _EDITOR = (
-    f"{_VIEWER} content:create content:update content:delete content:publish content:import search:queues "
-    "taxonomies:write"
+    f"{_VIEWER} assets:create assets:update assets:delete content:create content:update content:delete content:publish "
+    "content:import search:queues taxonomies:write"
 )
-_AUTHOR = "content:read content:create content_types:read sites:read taxonomies:read"
-_OF_OWN = "content:read_drafts content:update content:delete"
+_AUTHOR = "assets:read assets:create content:read content:create content_types:read sites:read taxonomies:read"
+_OF_OWN = "assets:update assets:delete content:read_drafts content:update content:delete"
 BUILT_IN: dict[str, tuple[str, Sequence[Grant]]] = {
     "administrator": ("Administrator", [Grant(permission=EVERYTHING)]),
     "editor": ("Editor", [Grant(permission=code) for code in _EDITOR.split()]),

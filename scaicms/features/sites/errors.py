@@ -12,7 +12,7 @@ class SiteExistsError(ConflictError):
 
 
 class SiteInUseError(ConflictError):
-    code, message = "site_in_use", "The site still has content types; delete them first."
+    code, message = "site_in_use", "The site still has content types, taxonomies or assets; delete them first."
 
 
 class LocaleInUseError(ConflictError):

@@ -24,9 +24,10 @@ async def list_sites(only: Sequence[UUID] | None, *, limit: int, offset: int) ->
 
 
 async def has_structure(site_id: UUID) -> bool:
-    """Whether somebody has made content types or taxonomies there."""
+    """Whether somebody has made content types or taxonomies there, or uploaded anything."""
     sql = """SELECT EXISTS (SELECT 1 FROM content_types WHERE site_id = $1)
-                 OR EXISTS (SELECT 1 FROM taxonomies WHERE site_id = $1)"""
+                 OR EXISTS (SELECT 1 FROM taxonomies WHERE site_id = $1)
+                 OR EXISTS (SELECT 1 FROM assets WHERE site_id = $1)"""
     return bool(await db.fetchval(sql, site_id))
 
 

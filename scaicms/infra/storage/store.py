@@ -1,6 +1,6 @@
 """Put, read and delete blobs by key. Keys are ours (`imports/<id>`), never a caller's file name."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol, cast
@@ -11,6 +11,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from scaicms.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 class BlobWriter(Protocol):
@@ -42,6 +43,23 @@ class Storage:
         with target.open("wb") as file:
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 file.write(chunk)
+
+    async def upload(self, key: str, source: Path) -> None:
+        """Stream a local file into a blob."""
+        async with self.writing(key) as writer:
+            with source.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    await writer.write(chunk)
+
+    async def reading(self, key: str, start: int, end: int) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob from `start` up to before `end`, in pieces.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        # One request for each piece: a stream reads ahead of a slow client, and holds what it read.
+        for place in range(start, end, PIECE_BYTES):
+            yield bytes(await obstore.get_range_async(self._store, key, start=place, end=min(place + PIECE_BYTES, end)))
 
     async def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is removed already."""

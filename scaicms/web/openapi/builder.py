@@ -26,6 +26,7 @@ _PARAMETERS = {
     "SiteID": ("X-Site-ID", True, "The site, by id or key."),
     "IdempotencyKey": ("Idempotency-Key", False, "Repeating the request with it gives the first answer, 24 h."),
     "IfNoneMatch": ("If-None-Match", False, 'Answer 304 if this ETag is current, such as `"v7-1a2b3c4d5e6f"`.'),
+    "Range": ("Range", False, "Send one part of the file alone, such as `bytes=0-1023`."),
     "IfMatch": ("If-Match", False, 'Write only if this ETag is current, such as `"v7"`, else 412.'),
 }
 _BOUNDS = {"IdempotencyKey": {"minLength": 1, "maxLength": MAX_KEY_CHARACTERS, "pattern": "^[ -~]+$"}}

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from scaicms.web.openapi.examples import EXAMPLE_ID, event_of
 from scaicms.web.openapi.plugin import PydanticPlugin
-from scaicms.web.operation import Operation
+from scaicms.web.operation import BYTES, Operation
 
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("bad_request", "The request could not be read."),
@@ -19,6 +19,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     412: ("precondition_failed", "The resource has changed since you read it."),
     413: ("too_large", "The body is larger than 1048576 bytes."),
     415: ("unsupported_media_type", "Send the body as application/json."),
+    416: ("range_not_satisfiable", "The file has no such bytes; Content-Range says how many it has."),
     422: ("invalid", "The body is not valid."),
     429: ("too_many_requests", "Too many requests."),
     500: ("internal_error", "Something went wrong on our side."),
@@ -109,6 +110,8 @@ def _headers(operation: Operation) -> list[str]:
         names.append("IdempotencyKey")
     if operation.conditional:
         names.append("IfNoneMatch" if operation.method == "GET" else "IfMatch")
+    if operation.ranges:
+        names.append("Range")
     return names
 
 
@@ -135,6 +138,8 @@ def _body(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any] | None
 
 def _responses(operation: Operation, plugin: PydanticPlugin) -> dict[str, Any]:
     made = {"201": _success(operation, plugin, 201)} if operation.creates else {}
+    if operation.ranges:
+        made["206"] = _success(operation, plugin, 206)
     return {
         str(operation.status): _success(operation, plugin, operation.status),
         **made,
@@ -160,11 +165,17 @@ def _success(operation: Operation, plugin: PydanticPlugin, status: int) -> dict[
             schema, example = _event(schema), event_of(example)
         success["content"] = {operation.media_type: {"schema": schema, "example": example}}
     elif status not in (204, 302, 304):
-        kind = "string" if operation.media_type.startswith("text/") else "object"
-        success["content"] = {operation.media_type: {"schema": {"type": kind}}}
+        success["content"] = {operation.media_type: {"schema": _schema_of(operation.media_type)}}
         if operation.response_example is not None:
             success["content"][operation.media_type]["example"] = operation.response_example
     return success
+
+
+def _schema_of(media_type: str) -> dict[str, str]:
+    """Of an answer without a model."""
+    if media_type == BYTES:
+        return {"type": "string", "contentMediaType": BYTES}
+    return {"type": "string" if media_type.startswith("text/") else "object"}
 
 
 def _event(schema: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +194,8 @@ def _statuses(operation: Operation) -> set[int]:
         statuses |= {409, 413, 422}
     if operation.site:
         statuses |= {403, 422}
+    if operation.ranges:
+        statuses.add(416)
     if operation.conditional:
         statuses.add(304 if operation.method == "GET" else 412)
     return statuses

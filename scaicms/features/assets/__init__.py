@@ -1,0 +1,1 @@
+"""Files of a site: images and whatever else items use."""

@@ -1,0 +1,15 @@
+"""Work on assets that workers do."""
+
+from uuid import UUID
+
+from scaicms.infra.jobs import Job, JobPayload
+
+
+class FilePayload(JobPayload):
+    """The file that has been stored, or is used no more."""
+
+    file_id: UUID
+
+
+READ_FILE = Job("assets.read_file", "media", FilePayload, atomic=False)
+REMOVE_FILE = Job("assets.remove_file", "media", FilePayload, atomic=False)
