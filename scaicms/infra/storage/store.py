@@ -12,6 +12,8 @@ from scaicms.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
 PIECE_BYTES = 256 * 1024
+WRITES = 2
+"""Pieces of an upload on their way at a time."""
 
 
 class BlobWriter(Protocol):
@@ -29,7 +31,7 @@ class Storage:
     @asynccontextmanager
     async def writing(self, key: str) -> AsyncIterator[BlobWriter]:
         """Stream a blob in; leaving with an exception discards it."""
-        writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES)
+        writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES, max_concurrency=WRITES)
         yield cast(BlobWriter, writer)
         await writer.close()
 
