@@ -21,8 +21,8 @@ OWN_FILES = {
         "replies", "reset_routes", "resets", "second_factor", "sessions", "tokens", "totp", "totp_routes",
     },
     "content": {
-        "access", "bulk", "bulk_routes", "chains", "compacting", "compaction_repository", "conflicts", "current",
-        "delivery", "differences", "documents", "drafts", "duplicating", "editing_schemas", "explaining",
+        "access", "asset_routes", "bulk", "bulk_routes", "chains", "compacting", "compaction_repository", "conflicts",
+        "current", "delivery", "differences", "documents", "drafts", "duplicating", "editing_schemas", "explaining",
         "export_repository", "export_routes", "exported", "exporting", "fallbacks", "filters", "hold_repository",
         "hold_routes", "holds", "import_batches", "import_entries", "import_routes", "import_sources", "import_terms",
         "importing", "including", "keeping", "lifecycle", "lifecycle_repository", "lifecycle_routes", "link_repository",

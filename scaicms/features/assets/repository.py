@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -19,14 +18,20 @@ _ASSET = """SELECT a.id, a.site_id, a.filename, a.titles, a.alts, a.folder, a.ta
             FROM assets a JOIN asset_files f ON f.id = a.file_id"""
 # What drafts and published documents point to; content keeps both.
 _USED = """(EXISTS (SELECT 1 FROM content_references r JOIN items i ON i.id = r.item_id AND i.deleted_at IS NULL
-                    WHERE r.target_id = a.id AND r.asset)
-            OR EXISTS (SELECT 1 FROM document_links l WHERE l.target_id = a.id AND l.asset))"""
+                    WHERE r.target_id = a.id AND r.asset AND i.site_id = a.site_id)
+            OR EXISTS (SELECT 1 FROM document_links l JOIN items i ON i.id = l.item_id
+                       WHERE l.target_id = a.id AND l.asset AND i.site_id = a.site_id))"""
 _TYPE = "coalesce(f.content_type, f.raster_type)"
 _PLAIN_JSON = ("titles", "alts")
 _OF_FILE = ("digest", "size", "raster_type", "content_type", "status", "problem", "width", "height", "blurhash")
 
 
-def _asset(row: Record) -> Asset:
+def among(ids: str, site: str, limit: int) -> str:
+    """SQL of the assets of a site (a placeholder) whose ids another query gives; of what `of_row` reads."""
+    return f"{_ASSET} WHERE a.site_id = {site} AND a.id IN ({ids}) ORDER BY a.id LIMIT {limit}"
+
+
+def of_row(row: Record) -> Asset:
     own = {name: row[name] for name in Asset.__slots__ if name not in ("file", *_PLAIN_JSON)}
     return Asset(file=_file(row), **own, **{name: json.loads(row[name]) for name in _PLAIN_JSON})
 
@@ -44,15 +49,7 @@ async def find(site_id: UUID, asset_id: UUID, *, lock: bool = False) -> Asset | 
     """`lock` keeps everybody else from changing it, and from beginning to use it, until the transaction ends."""
     locking = "FOR UPDATE OF a" if lock else ""
     row = await db.fetchrow(f"{_ASSET} WHERE a.id = $1 AND a.site_id = $2 {locking}", asset_id, site_id)
-    return _asset(row) if row is not None else None
-
-
-async def of_ids(reads: Any, site_id: UUID, asset_ids: Sequence[UUID]) -> list[Asset]:
-    """These assets of a site, in no order; `reads` is the pool to ask."""
-    return [
-        _asset(row)
-        for row in await reads.fetch(f"{_ASSET} WHERE a.site_id = $1 AND a.id = ANY($2)", site_id, asset_ids)
-    ]
+    return of_row(row) if row is not None else None
 
 
 async def list_assets(site_id: UUID, query: ListAssets) -> tuple[list[Asset], int]:
@@ -66,7 +63,7 @@ async def list_assets(site_id: UUID, query: ListAssets) -> tuple[list[Asset], in
     total = await db.fetchval(
         f"SELECT count(*) FROM assets a JOIN asset_files f ON f.id = a.file_id WHERE {where}", *arguments
     )
-    return [_asset(row) for row in rows], int(total)
+    return [of_row(row) for row in rows], int(total)
 
 
 def _conditions(query: ListAssets, arguments: list[object]) -> list[str]:
@@ -101,25 +98,26 @@ def _literally(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-async def usage(asset_id: UUID) -> Usage:
+async def usage(site_id: UUID, asset_id: UUID) -> Usage:
     row = await db.fetchrow(
         """SELECT (SELECT count(DISTINCT r.item_id) FROM content_references r
                    JOIN items i ON i.id = r.item_id AND i.deleted_at IS NULL
-                   WHERE r.target_id = $1 AND r.asset) AS items,
-                  (SELECT count(DISTINCT (l.item_id, l.locale)) FROM document_links l
-                   WHERE l.target_id = $1 AND l.asset) AS documents""",
+                   WHERE r.target_id = $2 AND r.asset AND i.site_id = $1) AS items,
+                  (SELECT count(DISTINCT (l.item_id, l.locale)) FROM document_links l JOIN items i ON i.id = l.item_id
+                   WHERE l.target_id = $2 AND l.asset AND i.site_id = $1) AS documents""",
+        site_id,
         asset_id,
     )
     return Usage(**dict(row or {}))
 
 
-async def hold_known(site_id: UUID, asset_ids: Sequence[UUID]) -> dict[UUID, str | None]:
-    """Of these assets those that the site has, with their types as far as they are known; none of them is deleted until
-    the transaction ends."""
+async def known(site_id: UUID, asset_ids: Sequence[UUID], *, hold: bool) -> dict[UUID, str | None]:
+    """Of these assets those that the site has, with their types as far as they are known; with `hold` none of them is
+    deleted until the transaction ends."""
     rows = await db.fetch(
-        """SELECT a.id, CASE f.status WHEN 'processing' THEN f.raster_type ELSE f.content_type END AS content_type
+        f"""SELECT a.id, CASE f.status WHEN 'processing' THEN f.raster_type ELSE f.content_type END AS content_type
            FROM assets a JOIN asset_files f ON f.id = a.file_id
-           WHERE a.site_id = $1 AND a.id = ANY($2) ORDER BY a.id FOR KEY SHARE OF a""",
+           WHERE a.site_id = $1 AND a.id = ANY($2) ORDER BY a.id {"FOR KEY SHARE OF a" if hold else ""}""",
         site_id,
         list(asset_ids),
     )
@@ -175,4 +173,3 @@ async def update(asset: Asset) -> None:
 
 async def remove(asset: Asset) -> None:
     await db.execute("DELETE FROM assets WHERE id = $1 AND site_id = $2", asset.id, asset.site_id)
-    await db.fetchval("SELECT hold_link_target($1)", asset.id)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from scaicms.features.assets import file_repository, permissions, repository
 from scaicms.features.assets.errors import AssetInUseError, AssetNotFoundError
 from scaicms.features.assets.events import AssetDeleted, AssetUpdated, AssetUploaded
@@ -58,15 +60,6 @@ class AssetService(Service):
     async def get(self, principal: Principal, site: Site, asset_id: UUID) -> Asset:
         principal.require(permissions.READ.code, site.id)
         return await _found(site, asset_id)
-
-    async def of_ids(
-        self, principal: Principal, site: Site, asset_ids: Sequence[UUID], chain: Sequence[str]
-    ) -> dict[UUID, dict[str, Any]]:
-        """These assets as items show them, in the first of the locales that has words for them; in one query. What is
-        gone is absent."""
-        principal.require(permissions.READ.code, site.id)
-        found = await repository.of_ids(self.resources.reads, site.id, asset_ids)
-        return {asset.id: shown(asset, chain) for asset in found}
 
     async def create(
         self, principal: Principal, site: Site, stored: Stored, new: NewAsset, locale: str | None = None
@@ -146,7 +139,7 @@ class AssetService(Service):
         async with db.transaction():
             asset = await _held(principal, permissions.DELETE, site, asset_id)
             check(asset)
-            usage = await repository.usage(asset.id)
+            usage = await repository.usage(site.id, asset.id)
             if usage and not force:
                 raise AssetInUseError(
                     f"{usage} use it (GET /assets/{asset.id}/usage); repeat it with force=true to delete it from them.",
@@ -166,14 +159,24 @@ class AssetService(Service):
             await record(fact, actor=principal)
 
 
-async def hold_known(site_id: UUID, asset_ids: Sequence[UUID]) -> Mapping[UUID, str | None]:
-    """Of these assets those that the site has, with their types as far as they are known; none is deleted until the
-    transaction ends: for who is about to point to them."""
-    return await repository.hold_known(site_id, asset_ids)
+async def known_assets(site_id: UUID, asset_ids: Sequence[UUID], *, hold: bool = False) -> Mapping[UUID, str | None]:
+    """Of these assets those that the site has, with their types as far as they are known. With `hold` none is deleted
+    until the transaction ends: for who is about to point to them."""
+    return await repository.known(site_id, asset_ids, hold=hold) if asset_ids else {}
+
+
+def among_sql(ids: str, site: str, limit: int) -> str:
+    """SQL of the assets of a site (a placeholder) whose ids another query gives, for who has asked whether the caller
+    may see assets; `shown_row` makes of a row what items show."""
+    return repository.among(ids, site, limit)
+
+
+def shown_row(row: Record, chain: Sequence[str]) -> dict[str, Any]:
+    return shown(repository.of_row(row), chain)
 
 
 def shown(asset: Asset, chain: Sequence[str]) -> dict[str, Any]:
-    """An asset as items show it."""
+    """An asset as items show it, with its words in the first of the locales that has some."""
     focal = {"x": asset.focal_x, "y": asset.focal_y} if asset.focal_x is not None else None
     file = asset.file
     return {

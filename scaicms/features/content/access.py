@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from scaicms.features.assets.permissions import READ as READ_ASSETS
 from scaicms.features.content.errors import FieldForbiddenError, ItemNotFoundError
 from scaicms.features.content.permissions import CREATE, READ, READ_DRAFTS, UPDATE
 from scaicms.features.content.records import Item, Target
@@ -41,6 +42,14 @@ NOTHING = View(frozenset())
 
 
 Sees = Callable[[Target], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What of possible targets a caller may see: which items, None being all of them, and whether assets."""
+
+    items: Sees | None
+    assets: bool
 
 
 def view(scope: Scope | None, type_key: str, locale: str | None, created_by: UUID | None) -> View | None:
@@ -177,8 +186,12 @@ def touched_fields(
     return [key for key in given if not shown.shows(key) or old.get(key) != new.get(key)]
 
 
-def seer(principal: Principal, site_id: UUID) -> Sees | None:
-    """Tells whether the caller may see a relation's target; None: all of them."""
+def sight(principal: Principal, site_id: UUID) -> Sight:
+    """What the caller may see of what items point to."""
+    return Sight(_seer(principal, site_id), principal.may(READ_ASSETS.code, site_id))
+
+
+def _seer(principal: Principal, site_id: UUID) -> Sees | None:
     if principal.may(READ_DRAFTS.code, site_id) and principal.scope(READ_DRAFTS.code, site_id) is None:
         return None
 

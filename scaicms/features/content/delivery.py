@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from scaicms.features.assets.permissions import READ as READ_ASSETS
 from scaicms.features.content import access, explaining, including, past, permissions, render, term_filters
 from scaicms.features.content.chains import Chain
 from scaicms.features.content.current import TypeChangedError, require_current, steadily
@@ -20,7 +21,6 @@ from scaicms.features.content.documents import (
     BY_SLUG,
     BY_SLUG_IN,
     Document,
-    Reading,
     body_of,
     first_seen_by,
     seen_by,
@@ -36,7 +36,7 @@ from scaicms.features.content.projecting import WHOLE, Projection, Shape, projec
 from scaicms.features.content.query_tree import EVERYTHING, Group
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import ListItems
-from scaicms.features.content.targets import Target, Targets
+from scaicms.features.content.targets import Reading, Target, Targets
 from scaicms.features.content.totals import Totals
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.features.taxonomies.service import TermLinks
@@ -74,11 +74,12 @@ class DeliveryService(Service):
         (`as_of`, UTC), for who may read drafts; of it, and beside it, what `shape` asks for."""
         scope = principal.scope(_needed(principal, site, as_of).code, site.id)
         chain = locales_asked(site, locale, fallback)
-        reading = Reading(site, chain, scope, as_of)
+        reading = Reading(site, chain, scope, as_of, assets=_sees_assets(principal, site))
         read = steadily(self._types, site.id, lambda: self._by_id(item_id, reading, shape))
         if not reading.is_everybodys:
             return await read()
-        return await self._kept.read(site.id, ("id", item_id, chain, shape.fields, shape.include), read, len)
+        key = ("id", item_id, chain, shape.fields, *reading.includes(shape.include))
+        return await self._kept.read(site.id, key, read, len)
 
     async def _by_id(self, item_id: UUID, reading: Reading, shape: Shape) -> Document:
         chain, site_id, as_of = reading.locales, reading.site.id, reading.as_of
@@ -107,11 +108,11 @@ class DeliveryService(Service):
         if scope is not None:
             access.require_known_type(principal, site.id, type_key)
         chain = locales_asked(site, locale, fallback)
-        reading = Reading(site, chain, scope, as_of)
+        reading = Reading(site, chain, scope, as_of, assets=_sees_assets(principal, site))
         read = steadily(self._types, site.id, lambda: self._by_slug(type_key, slug, reading, shape))
         if not reading.is_everybodys:
             return await read()
-        key = ("slug", type_key, slug, chain, shape.fields, shape.include)
+        key = ("slug", type_key, slug, chain, shape.fields, *reading.includes(shape.include))
         return await self._kept.read(site.id, key, read, len)
 
     async def _by_slug(self, type_key: str, slug: str, reading: Reading, shape: Shape) -> Document:
@@ -136,7 +137,8 @@ class DeliveryService(Service):
             return found
         scope = principal.scope(permissions.READ.code, site.id)
         view = access.draft_view(principal, item) or access.NOTHING
-        reading = Reading(site, locales_asked(site, item.locale, fallback), scope, drafts=True)
+        chain = locales_asked(site, item.locale, fallback)
+        reading = Reading(site, chain, scope, drafts=True, assets=_sees_assets(principal, site))
         return await self._shaped(found, shape, reading, view)
 
     async def by_ids(
@@ -159,12 +161,13 @@ class DeliveryService(Service):
             access.require_known_type(principal, site.id, query.type)
         asked = locales_asked(site, query.locale, query.fallback)
         published = principal.scope(permissions.READ.code, site.id) if drafts else scope
-        reading = Reading(site, asked, published, query.as_of, drafts)
+        reading = Reading(site, asked, published, query.as_of, drafts, _sees_assets(principal, site))
         read = steadily(self._types, site.id, lambda: self._compose(reading, scope, query, tree))
         # What the database guesses changes with nothing that it tells of.
         if not reading.is_everybodys or query.explain or query.count == "estimate":
             return await read()
-        return await self._kept.read(site.id, list_key(query, tree, asked), read, len)
+        key = (*list_key(query, tree, asked), *reading.includes(query.include))
+        return await self._kept.read(site.id, key, read, len)
 
     async def _compose(self, reading: Reading, scope: Scope | None, query: ListItems, tree: Group) -> bytes:
         """A page; `scope` is that of what is listed, be it drafts."""
@@ -172,7 +175,7 @@ class DeliveryService(Service):
         content_type = await self._types.compiled(site.id, query.type)
         chain = Chain.of(scope, query.type, asked)
         root = Target(content_type, Visible(drafts, chain.fields), chain)
-        targets = Targets(self._types, reading.scope, site, asked)
+        targets = Targets(self._types, reading.scope, site, asked, assets=reading.assets)
         levels = await including.plan(query.include, root, targets) if query.include else []
         wanted = projection(query.fields, root, including.by_path(levels))
         if not chain.locales:
@@ -201,7 +204,7 @@ class DeliveryService(Service):
         created_by = UUID(about["created_by"]) if about["created_by"] is not None else None
         seen = view or access.view(reading.scope, about["type"], about["locale"], created_by) or access.NOTHING
         root = Target(content_type, Visible(reading.drafts, seen.fields))
-        targets = Targets(self._types, reading.scope, reading.site, reading.locales)
+        targets = Targets(self._types, reading.scope, reading.site, reading.locales, assets=reading.assets)
         levels = await including.plan(shape.include, root, targets) if shape.include else []
         wanted = projection(shape.fields, root, including.by_path(levels))
         body = json.dumps(project(about, wanted.own)) if wanted.own else found.body
@@ -293,6 +296,10 @@ class Page:
     total: int | None
     next_cursor: str | None = None
     explained: dict[str, Any] | None = None
+
+
+def _sees_assets(principal: Principal, site: Site) -> bool:
+    return principal.may(READ_ASSETS.code, site.id)
 
 
 def _needed(principal: Principal, site: Site, as_of: datetime | None, *, drafts: bool = False) -> Permission:

@@ -15,7 +15,6 @@ from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import ItemTerm
 from scaicms.kit import json
 from scaicms.kit.principal import Scope
-from scaicms.kit.sites import Site
 
 BY_ID = "SELECT body, etag{more} FROM {documents} d WHERE item_id = $1 AND locale = $2 AND site_id = $3"
 BY_ID_NOW = BY_ID.format(documents="documents", more="")
@@ -45,23 +44,6 @@ class Document:
 
     def __len__(self) -> int:
         return len(self.body)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Where and how far what relations lead to is read."""
-
-    site: Site
-    locales: Sequence[str]
-    scope: Scope | None
-    as_of: datetime | None = None
-    drafts: bool = False
-    """Whether the relations are those of drafts."""
-
-    @property
-    def is_everybodys(self) -> bool:
-        """Whether all who read it now read the same: what is published, by no bounds of rights."""
-        return self.scope is None and self.as_of is None and not self.drafts
 
 
 def statement(template: str, as_of: datetime | None, shape: Shape) -> str:

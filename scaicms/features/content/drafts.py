@@ -1,11 +1,12 @@
 """Checking a draft: its fields, its relations, its unique values, its slug."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+from scaicms.features.assets.service import known_assets
 from scaicms.features.content import repository
-from scaicms.features.content.access import Sees
+from scaicms.features.content.access import Sight
 from scaicms.features.content.errors import NotUniqueError, SingleExistsError, SlugTakenError
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import UnpublishedTarget
@@ -17,16 +18,17 @@ SLUG_CANDIDATES = 50
 
 
 def references(item: Item) -> list[tuple[Leaf, UUID]]:
-    """Every id in a relation of the draft, those in components included, with where it stands."""
+    """Every id in a relation or an asset field of the draft, those in components included, with where it stands."""
     if not item.content_type.has_relations:
         return []
-    return [(leaf, target) for leaf in item.content_type.leaves(item.data) for target in leaf.targets]
+    return [(leaf, one.target) for leaf in item.content_type.leaves(item.data) for one in leaf.pointers]
 
 
 async def check_relations(
-    item: Item, *, sees: Sees | None = None, kept: Collection[UUID] = ()
+    item: Item, *, sees: Sight | None = None, kept: Collection[UUID] = ()
 ) -> list[UnpublishedTarget]:
-    """Refuse targets that do not exist on this site or are of another type; say which are not published.
+    """Refuse targets that do not exist on this site or are of another type; say which are not published, or are assets
+    that are gone. The assets stay until the transaction ends.
 
     A target that the caller does not see does not exist either, unless it was there before (`kept`). What was there
     before and has been deleted since is no fault of who saves something else.
@@ -34,9 +36,54 @@ async def check_relations(
     wanted = references(item)
     if not wanted:
         return []
+    errors, unpublished = await _check_items(item, [one for one in wanted if one[0].field.target], sees, kept)
+    wrong, gone = await _check_assets(item, [one for one in wanted if not one[0].field.target], sees, kept)
+    if errors or wrong:
+        raise InvalidError("The data points to what cannot be its targets.", errors=[*errors, *wrong])
+    return [*unpublished, *gone]
+
+
+Found = tuple[list[FieldError], list[UnpublishedTarget]]
+
+
+async def _check_assets(
+    item: Item, wanted: Sequence[tuple[Leaf, UUID]], sees: Sight | None, kept: Collection[UUID]
+) -> Found:
+    if not wanted:
+        return [], []
+    known = await known_assets(item.site_id, [target for _, target in wanted], hold=True)
+    errors, gone = [], []
+    for leaf, target in wanted:
+        seen = target in kept or sees is None or sees.assets
+        if target not in known and target in kept:
+            gone.append(UnpublishedTarget(field=leaf.top, id=target))
+        elif target not in known or not seen:
+            message = f"There is no asset with the id {target} on this site."
+            errors.append(FieldError(f"/data{leaf.pointer}", "unknown_asset", message))
+        elif target not in kept and (wrong := refusal(leaf, known[target])):
+            errors.append(FieldError(f"/data{leaf.pointer}", *wrong))
+    return errors, gone
+
+
+def refusal(leaf: Leaf, content_type: str | None) -> tuple[str, str] | None:
+    """Why a field does not take an asset of this type, if it does not."""
+    if leaf.field.accept is None:
+        return None
+    if content_type is None:
+        return "asset_processing", "It is not known yet what this asset is; try again when it has been read."
+    if leaf.field.accepts(content_type):
+        return None
+    return "not_accepted", f"This field takes {', '.join(leaf.field.accept)}, not {content_type}."
+
+
+async def _check_items(
+    item: Item, wanted: Sequence[tuple[Leaf, UUID]], sees: Sight | None, kept: Collection[UUID]
+) -> Found:
+    if not wanted:
+        return [], []
     known = await repository.existing_targets(item.site_id, [target for _, target in wanted])
-    if sees is not None:
-        known = {target: about for target, about in known.items() if target in kept or sees(about)}
+    if sees is not None and sees.items is not None:
+        known = {target: about for target, about in known.items() if target in kept or sees.items(about)}
     errors, unpublished = [], []
     for leaf, target in wanted:
         about = known.get(target)
@@ -47,12 +94,10 @@ async def check_relations(
             errors.append(FieldError(f"/data{leaf.pointer}", "unknown_target", message))
         elif about is None or not about.published:
             unpublished.append(UnpublishedTarget(field=leaf.top, id=target))
-    if errors:
-        raise InvalidError("The data points to items that cannot be its targets.", errors=errors)
-    return unpublished
+    return errors, unpublished
 
 
-async def check_changed(item: Item, old: Item, *, sees: Sees | None) -> None:
+async def check_changed(item: Item, old: Item, *, sees: Sight | None) -> None:
     """Check the relations and unique values of a draft that was `old`."""
     await check_relations(item, sees=sees, kept={target for _, target in references(old)})
     await check_unique(item)

@@ -109,6 +109,7 @@ FEATURE = Feature(
     name="content",
     models="scaicms.features.content.models",
     routes=(
+        "scaicms.features.content.asset_routes:routes",
         "scaicms.features.content.bulk_routes:routes",
         "scaicms.features.content.export_routes:routes",
         "scaicms.features.content.hold_routes:routes",

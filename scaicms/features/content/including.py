@@ -1,4 +1,7 @@
-"""`include=author,author.avatar`: what is published of relations' targets, beside the items. One query a level."""
+"""`include=author,author.avatar`: what is published of relations' targets, and assets, beside the items.
+
+One query a level of relations, and one for all assets.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -6,6 +9,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.assets.service import among_sql, shown_row
 from scaicms.features.content.current import TypeChangedError, current_sql
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.projecting import Projection, project
@@ -19,6 +23,8 @@ MAX_PATHS = 20
 MAX_INCLUDED = 1_000
 """Documents beside one answer."""
 
+MANY = ("relations", "assets")
+
 Place = tuple[UUID, str]
 """An item in a locale."""
 Cut = Callable[[bytes], bytes | None]
@@ -30,20 +36,20 @@ class IncludeError(BadRequestError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One relation to follow from what `before` found; None: from the items themselves."""
+    """One field to follow from what `before` found; None: from the items themselves. `target` None: to assets."""
 
     before: str | None
     path: str
     key: str
     source: Target
-    target: Target
+    target: Target | None
 
     def select(self, number: int, ids: str, locales: str, table: str) -> str:
-        """SQL of the ids that the relation holds in these rows, numbered."""
+        """SQL of the ids that the field holds in these rows, numbered."""
         # Keys match KEY_PATTERN, so they cannot end the literal.
         value, source = f"p.data->>'{self.key}'", f"unnest({ids}::uuid[], {locales}::text[]) AS x(item_id, locale)"
         source += f" JOIN {table} p ON p.item_id = x.item_id AND p.locale = x.locale"
-        if self.source.content_type.fields[self.key].type == "relations":
+        if self.source.content_type.fields[self.key].type in MANY:
             value, source = "r.id", f"{source} CROSS JOIN LATERAL jsonb_array_elements_text(p.data->'{self.key}') r(id)"
         same_type = f"WHERE p.type_id = '{self.source.content_type.id}'" if self.before is not None else ""
         return f"SELECT {number} AS step, ({value})::uuid AS id FROM {source} {same_type}"
@@ -94,11 +100,11 @@ async def plan(include: str, root: Target, targets: Targets) -> list[list[Step]]
         for depth, key in enumerate(keys, 1):
             here = ".".join(keys[:depth])
             if here not in steps:
-                target = await targets.behind(source, key, here)
-                if target is None:
-                    raise _unknown(source, here)
-                steps[here] = Step(before, here, key, source, target)
-            source, before = steps[here].target, here
+                steps[here] = Step(before, here, key, source, await _behind(targets, source, key, here))
+            target = steps[here].target
+            if target is None and depth < len(keys):
+                raise IncludeError(f"include: {here} is an asset; nothing lies behind it.")
+            source, before = target or source, here
     levels: list[list[Step]] = [[] for _ in range(MAX_HOPS)]
     for step in steps.values():
         levels[step.path.count(".")].append(step)
@@ -106,13 +112,23 @@ async def plan(include: str, root: Target, targets: Targets) -> list[list[Step]]
 
 
 def by_path(levels: Iterable[Sequence[Step]]) -> dict[str, Target]:
-    """What each path of `include=` leads to."""
-    return {step.path: step.target for level in levels for step in level}
+    """What each path of `include=` leads to, but for assets, which are always whole."""
+    return {step.path: step.target for level in levels for step in level if step.target is not None}
+
+
+async def _behind(targets: Targets, source: Target, key: str, path: str) -> Target | None:
+    """What a relation leads to; None for assets."""
+    if targets.leads_to_assets(source, key, path):
+        return None
+    target = await targets.behind(source, key, path)
+    if target is None:
+        raise _unknown(source, path)
+    return target
 
 
 def _unknown(source: Target, path: str) -> IncludeError:
     prefix = path.rpartition(".")[0]
-    known = [f"{prefix}.{f.key}" if prefix else f.key for f in source.relations()]
+    known = [f"{prefix}.{f.key}" if prefix else f.key for f in source.ways()]
     leads = f"Known: {', '.join(known)}." if known else f"{source.content_type.key} has no relations."
     return IncludeError(f"include: there is no relation {path}. {leads}")
 
@@ -137,27 +153,75 @@ async def fetch(
         TypeChangedError: a type has other relations by now.
     """
     included = Included()
+    ways = _Ways(items, included, documents, drafts)
     for level in levels:
-        bound, selects = Bound(3), []
-        for number, step in enumerate(level):
-            places = items
-            if step.before is not None:
-                places = [(item_id, included.locales[item_id]) for item_id in included.found[step.before]]
-            table = "entries" if drafts and step.before is None else documents
-            ids, own = bound.bind([place[0] for place in places]), bound.bind([place[1] for place in places])
-            selects.append(step.select(number, ids, own, table))
+        relations = [step for step in level if step.target is not None]
+        if not relations:
+            continue
+        bound = Bound(3)
+        selects = ways.selects(relations, bound)
         # Where rights differ by locale, the caller's first is known when its bytes are.
         sql = _level_sql(selects, documents, several=len(locales) > 1, distinct=cut is None)
-        sql = f"{sql} UNION ALL SELECT NULL, NULL, NULL, NULL WHERE NOT {_current(level)}"
+        sql = f"{sql} UNION ALL SELECT NULL, NULL, NULL, NULL WHERE NOT {_current(relations)}"
         rows = await reads.fetch(sql, list(locales), site.id, list(included.bodies), *bound.arguments)
         if rows and rows[-1]["item_id"] is None:
             raise TypeChangedError
-        _add(included, level, rows, cut)
+        _add(included, relations, rows, cut)
+    assets = [step for level in levels for step in level if step.target is None]
+    if assets:
+        await _add_assets(reads, site, locales, assets, ways, included)
     return included
 
 
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """From where steps set out."""
+
+    items: Sequence[Place]
+    included: Included
+    documents: str
+    drafts: bool
+
+    def selects(self, steps: Sequence[Step], bound: Bound) -> list[str]:
+        """For each step SQL of the ids that it leads to."""
+        found = []
+        for number, step in enumerate(steps):
+            places = self.items
+            if step.before is not None:
+                at = self.included.locales
+                places = [(item_id, at[item_id]) for item_id in self.included.found[step.before]]
+            table = "entries" if self.drafts and step.before is None else self.documents
+            ids, own = bound.bind([place[0] for place in places]), bound.bind([place[1] for place in places])
+            found.append(step.select(number, ids, own, table))
+        return found
+
+
+async def _add_assets(
+    reads: db.ReadPool,
+    site: Site,
+    locales: Sequence[str],
+    steps: Sequence[Step],
+    ways: _Ways,
+    included: Included,
+) -> None:
+    """Assets as they are now, whenever the items were so."""
+    bound = Bound(1)
+    ids = f"SELECT id FROM ({' UNION ALL '.join(ways.selects(steps, bound))}) s"
+    found = among_sql(ids, "$1", MAX_INCLUDED + 1)
+    # One row at least, which tells whether the fields are still those.
+    sql = f"SELECT c.current, x.* FROM (SELECT {_current(steps)} AS current) c LEFT JOIN ({found}) x ON true"
+    rows = await reads.fetch(sql, site.id, *bound.arguments)
+    if not rows[0]["current"]:
+        raise TypeChangedError
+    chain = site.chain(locales[0])
+    for row in rows:
+        if row["id"] is not None:
+            included.bodies[row["id"]] = json.dumps(shown_row(row, chain))
+    _require_few(included)
+
+
 def _current(level: Sequence[Step]) -> str:
-    return current_sql(one.content_type for step in level for one in (step.source, step.target))
+    return current_sql(one.content_type for step in level for one in (step.source, step.target) if one is not None)
 
 
 def _level_sql(selects: Sequence[str], documents: str, *, several: bool, distinct: bool) -> str:
@@ -182,7 +246,11 @@ def _add(included: Included, level: Sequence[Step], rows: Sequence[Record], cut:
             included.bodies[item_id], included.locales[item_id] = body, row["locale"]
         for number in row["steps"]:
             included.found[level[number].path].add(item_id)
-    if len(rows) > MAX_INCLUDED or len(included.bodies) > MAX_INCLUDED:
+    _require_few(included, len(rows))
+
+
+def _require_few(included: Included, rows: int = 0) -> None:
+    if max(rows, len(included.bodies)) > MAX_INCLUDED:
         raise IncludeError(f"include: more than {MAX_INCLUDED} documents; ask for fewer items or paths at once.")
 
 

@@ -50,7 +50,7 @@ DO_RELEASE = Job("content.do_release", "default", ReleasePayload, max_attempts=1
 
 
 class LinksPayload(JobPayload):
-    """The item that was published or unpublished, or that points to what is not."""
+    """The item that was published or unpublished, or that points to what is not; or the asset that was deleted."""
 
     item_id: UUID
 

@@ -5,23 +5,31 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from scaicms.features.content.records import Link
 from scaicms.features.taxonomies.service import Showing
 from scaicms.infra import db
 
+# That what the link `l` leads to is not there for readers; an asset only where it is one of the item's site.
+_NOT_THERE = """CASE WHEN l.asset
+    THEN NOT EXISTS (SELECT 1 FROM assets a JOIN items i ON i.site_id = a.site_id
+                     WHERE a.id = l.target_id AND i.id = l.item_id)
+    ELSE NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = l.target_id) END"""
 _NAME = "hashtextextended('link:' || {}, 0)"
 
 
-async def put(item_id: UUID, locale: str, links: Sequence[tuple[str, UUID]]) -> None:
+async def put(item_id: UUID, locale: str, links: Sequence[Link]) -> None:
     """What a document points to from here on."""
     await db.execute("DELETE FROM document_links WHERE item_id = $1 AND locale = $2", item_id, locale)
     if links:
         await db.execute(
-            """INSERT INTO document_links (item_id, locale, field, target_id)
-               SELECT $1, $2, l.field, l.target FROM unnest($3::text[], $4::uuid[]) AS l(field, target)""",
+            """INSERT INTO document_links (item_id, locale, field, target_id, asset)
+               SELECT $1, $2, l.field, l.target, l.asset
+               FROM unnest($3::text[], $4::uuid[], $5::boolean[]) AS l(field, target, asset)""",
             item_id,
             locale,
-            [field for field, _ in links],
-            [target for _, target in links],
+            [link.field for link in links],
+            [link.target for link in links],
+            [link.asset for link in links],
         )
 
 
@@ -40,7 +48,7 @@ async def wait_for_pending(item_id: UUID) -> None:
     """Let those finish who are publishing what an item points to. In a transaction that holds nothing else."""
     await db.execute(
         f"""SELECT pg_advisory_xact_lock_shared({_NAME.format("t.target_id")})
-            FROM (SELECT DISTINCT l.target_id FROM document_links l WHERE l.item_id = $1
+            FROM (SELECT DISTINCT l.target_id FROM document_links l WHERE l.item_id = $1 AND NOT l.asset
                   AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = l.target_id) ORDER BY l.target_id) t""",
         item_id,
     )
@@ -52,7 +60,7 @@ async def own_documents(item_id: UUID) -> list[Showing]:
 
 
 async def pointing(target_id: UUID, *, after: int, limit: int) -> list[Showing]:
-    """Documents that point to an item, in the order of their links, of which `id` is one."""
+    """Documents that point to an item or asset, in the order of their links, of which `id` is one."""
     rows = await db.fetch(
         """SELECT id, item_id, locale FROM document_links WHERE target_id = $1 AND id > $2 ORDER BY id LIMIT $3""",
         target_id,
@@ -63,11 +71,12 @@ async def pointing(target_id: UUID, *, after: int, limit: int) -> list[Showing]:
 
 
 async def pending(documents: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], list[tuple[str, UUID]]]:
-    """What these documents, by item and locale, point to that is not published now: field and target."""
+    """What these documents, by item and locale, point to that is not published now, or is a deleted asset: field and
+    target."""
     rows = await db.fetch(
-        """SELECT l.item_id, l.locale, l.field, l.target_id FROM document_links l
+        f"""SELECT l.item_id, l.locale, l.field, l.target_id FROM document_links l
            JOIN unnest($1::uuid[], $2::text[]) AS these(item_id, locale) USING (item_id, locale)
-           WHERE NOT EXISTS (SELECT 1 FROM documents d WHERE d.item_id = l.target_id) ORDER BY l.id""",
+           WHERE {_NOT_THERE} ORDER BY l.id""",
         [item_id for item_id, _ in documents],
         [locale for _, locale in documents],
     )

@@ -1,10 +1,11 @@
-"""Relations of published documents, and those of their targets that are not published.
+"""Relations of published documents, and those of their targets that are not published; assets, and those that are gone.
 
 A document names these under `unpublished`, as long as they are not. What it says is made when it is published, and made
 anew by a worker when a target comes or goes. That no change is missed:
 
 - Who publishes a document keeps the documents of its targets from going until it commits.
 - Who publishes what was not published holds its name (`come`) before asking whether anything points to it.
+- Who points to an asset keeps it from being deleted (`drafts.check_relations`).
 - Who finds a target unpublished asks for a job, which waits for those who hold its name.
 """
 
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from scaicms.features.content import link_repository, render, repository
 from scaicms.features.content.jobs import HEAL_LINKS, LinksPayload
-from scaicms.features.content.records import Item
+from scaicms.features.content.records import Item, Link
 from scaicms.features.content_types.service import CompiledType
 from scaicms.infra.jobs import enqueue
 
@@ -24,7 +25,7 @@ async def before_publishing(item: Item, data: Mapping[str, Any]) -> None:
     anew under new slugs, would else wait for each other."""
     if item.published_version is None or not item.content_type.has_relations:
         return
-    if lower := [target for _, target in found(item.content_type, data) if target < item.id]:
+    if lower := [link.target for link in found(item.content_type, data) if not link.asset and link.target < item.id]:
         await link_repository.keep_published(lower)
 
 
@@ -44,7 +45,7 @@ async def keep(
         return []
     links = found(content_type, data)
     await link_repository.put(item_id, locale, links)
-    await link_repository.keep_published([target for _, target in links])
+    await link_repository.keep_published([link.target for link in links if not link.asset])
     pending = await link_repository.pending([(item_id, locale)])
     made = render.with_pending(body, version, pending.get((item_id, locale), ()))
     if made is not None:
@@ -52,10 +53,9 @@ async def keep(
     return [await _heal(content_type.site_id, item_id)] if pending else []
 
 
-def found(content_type: CompiledType, data: Mapping[str, Any]) -> list[tuple[str, UUID]]:
-    """What public data points to: the field, and the target."""
-    leaves = content_type.leaves(data)
-    return list(dict.fromkeys((leaf.top, target) for leaf in leaves for target in leaf.targets))
+def found(content_type: CompiledType, data: Mapping[str, Any]) -> list[Link]:
+    """What data points to, each once."""
+    return list(dict.fromkeys(Link(leaf.top, *one) for leaf in content_type.leaves(data) for one in leaf.pointers))
 
 
 async def come_or_gone(item: Item) -> list[UUID]:

@@ -41,6 +41,8 @@ _KINDS = {
     "multiselect": "list",
     "relation": "relation",
     "relations": "relations",
+    "asset": "relation",
+    "assets": "relations",
     "json": "json",
     "richtext": "json",
     "geo": "json",

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import jwt
 
+from scaicms.features.assets.service import known_assets
 from scaicms.features.auth.service import Authenticator
-from scaicms.features.content import access, fallbacks, permissions, render, repository
+from scaicms.features.content import access, fallbacks, links, permissions, render, repository
 from scaicms.features.content.editing_schemas import PreviewOut
 from scaicms.features.content.errors import ItemNotFoundError
 from scaicms.features.content.events import ContentPreviewOpened
@@ -126,9 +127,10 @@ class PreviewService(Service):
 async def _rendered(site: Site, item: Item) -> bytes:
     """The document that publishing the draft would make, with the targets that it would name as unpublished."""
     made = await fallbacks.rendered(site, item, item.published_at or utcnow())
-    leaves = item.content_type.leaves(made.data)
-    links = list(dict.fromkeys((leaf.top, target) for leaf in leaves for target in leaf.targets if target != item.id))
-    known = await repository.existing_targets(site.id, [target for _, target in links])
-    pending = [(top, target) for top, target in links if target not in known or not known[target].published]
+    wanted = [link for link in links.found(item.content_type, made.data) if link.target != item.id]
+    known = await repository.existing_targets(site.id, [link.target for link in wanted if not link.asset])
+    there = {target for target, about in known.items() if about.published}
+    there |= (await known_assets(site.id, [link.target for link in wanted if link.asset])).keys()
+    pending = [(link.field, link.target) for link in wanted if link.target not in there]
     named = render.with_pending(made.body, item.version, pending)
     return made.body if named is None else named[0]

@@ -89,6 +89,14 @@ class Revision(NamedTuple):
     terms: list[UUID]
 
 
+class Link(NamedTuple):
+    """What a field of an item points to: another item, or an asset."""
+
+    field: str
+    target: UUID
+    asset: bool = False
+
+
 class Target(NamedTuple):
     """What is known of an item that a relation points to."""
 

@@ -14,8 +14,8 @@ from scaicms.kit.principal import Scope
 async def linking(
     site_id: UUID, target_id: UUID, scope: Scope | None, *, limit: int, offset: int = 0
 ) -> tuple[list[Record], int]:
-    """Items outside the trash whose drafts point to an item, other than itself, in fields within the scope's reach: the
-    newest first, and how many they are."""
+    """Items outside the trash whose drafts point to an item or asset, other than itself, in fields within the scope's
+    reach: the newest first, and how many they are."""
     bound = Bound(2)
     found = f"""FROM content_references r JOIN items i ON i.id = r.item_id JOIN content_types t ON t.id = i.type_id
                 WHERE r.target_id = $2 AND i.site_id = $1 AND i.id <> $2 AND i.deleted_at IS NULL

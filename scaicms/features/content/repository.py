@@ -8,7 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.content.errors import LocaleGoneError
-from scaicms.features.content.records import Item, Revision, Target
+from scaicms.features.content.records import Item, Link, Revision, Target
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import Showing
 from scaicms.infra import db
@@ -338,16 +338,18 @@ async def locales_of(item_id: UUID) -> list[str]:
     return [row["locale"] for row in await db.fetch("SELECT locale FROM entries WHERE item_id = $1", item_id)]
 
 
-async def replace_references(item: Item, references: Sequence[tuple[str, UUID]]) -> None:
+async def replace_references(item: Item, references: Sequence[Link]) -> None:
     await db.execute("DELETE FROM content_references WHERE item_id = $1 AND site_id = $2", item.id, item.site_id)
     if references:
         await db.execute(
-            """INSERT INTO content_references (site_id, item_id, field, target_id)
-               SELECT $1, $2, r.field, r.target FROM unnest($3::text[], $4::uuid[]) AS r(field, target)""",
+            """INSERT INTO content_references (site_id, item_id, field, target_id, asset)
+               SELECT $1, $2, r.field, r.target, r.asset
+               FROM unnest($3::text[], $4::uuid[], $5::boolean[]) AS r(field, target, asset)""",
             item.site_id,
             item.id,
-            [field for field, _ in references],
-            [target for _, target in references],
+            [link.field for link in references],
+            [link.target for link in references],
+            [link.asset for link in references],
         )
 
 

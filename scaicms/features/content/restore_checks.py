@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
+from scaicms.features.assets.service import known_assets
 from scaicms.features.content import drafts, restore_repository
 from scaicms.features.content.exported import ItemLine
 from scaicms.features.content.records import Item
@@ -76,9 +77,15 @@ async def check_targets(
     """Refuse targets of another type than the relation's, be they there, in the trash, or to come with another line.
     Those that are nowhere are told at the end."""
     wanted = list(_wanted(versions, shown))
-    there = await restore_repository.types_of(site.id, list({target for _, _, target in wanted})) if wanted else {}
+    targets = list({target for _, _, target in wanted})
+    there = await restore_repository.types_of(site.id, targets) if wanted else {}
+    assets = await known_assets(site.id, targets) if any(leaf.field.target is None for _, leaf, _ in wanted) else {}
     errors = []
     for pointer, leaf, target in wanted:
+        if leaf.field.target is None:
+            if target in assets and (wrong := drafts.refusal(leaf, assets[target])):
+                errors.append(FieldError(f"{pointer}{leaf.pointer}", *wrong))
+            continue
         type_ = line.type if target == line.id else there.get(target) or in_file.get(target)
         if type_ is not None and type_ != leaf.field.target:
             # What it is instead is not for everybody who takes an export in.
@@ -130,6 +137,10 @@ async def _points_otherwise(pointing: CompiledType, key: str, line: ItemLine) ->
         after = rows[-1]["item_id"]
         for row in rows:
             leaves = pointing.leaves({key: json.loads(row["value"])})
-            if any(line.id in leaf.targets and leaf.field.target != line.type for leaf in leaves):
+            if any(line.id in _items(leaf) and leaf.field.target != line.type for leaf in leaves):
                 return True
     return False
+
+
+def _items(leaf: Leaf) -> set[UUID]:
+    return {one.target for one in leaf.pointers if not one.asset}

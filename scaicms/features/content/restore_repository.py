@@ -77,12 +77,14 @@ async def insert_item(site_id: UUID, type_id: UUID, line: ItemLine) -> None:
 
 
 async def dangling(site_id: UUID) -> int:
-    """How many links of drafts lead to items that this site has not, be they there in another."""
+    """How many links of drafts lead to items or assets that this site has not, be they there in another."""
     return int(
         await db.fetchval(
             """SELECT count(*) FROM content_references r
-               WHERE r.site_id = $1 AND NOT EXISTS (
-                 SELECT 1 FROM items i WHERE i.id = r.target_id AND i.site_id = r.site_id)""",
+               WHERE r.site_id = $1
+                 AND NOT EXISTS (SELECT 1 FROM items i WHERE i.id = r.target_id AND i.site_id = r.site_id)
+                 AND NOT (r.asset AND EXISTS (
+                   SELECT 1 FROM assets a WHERE a.id = r.target_id AND a.site_id = r.site_id))""",
             site_id,
         )
     )

@@ -106,7 +106,7 @@ class RestoreBatches(Service):
         for line in batch:
             await self._take(principal, site, line, filename, report, types)
         if report.done == report.total and (lost := await restore_repository.dangling(site.id)):
-            message = f"{lost} relations lead to items that are not there."
+            message = f"{lost} relations lead to items or assets that are not there."
             report.problem("warning", filename, 0, "dangling", message)
         await checkpoint(report.as_dict())
 

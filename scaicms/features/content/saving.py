@@ -27,7 +27,7 @@ async def next_version(
         updated_at=utcnow(),
         updated_by=principal.author_id,
     )
-    await drafts.check_changed(item, old, sees=access.seer(principal, item.site_id))
+    await drafts.check_changed(item, old, sees=access.sight(principal, item.site_id))
     return item, change
 
 

@@ -108,7 +108,7 @@ class ContentService(Service):
                 locales=(locale,),
                 stage=content_type.workflow.stage_of(None) if content_type.workflow is not None else None,
             )
-            await drafts.check_relations(item, sees=access.seer(principal, site.id))
+            await drafts.check_relations(item, sees=access.sight(principal, site.id))
             await drafts.check_unique(item)
             await repository.insert_item(item)
             if new.taxonomies:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from scaicms.features.content import access, drafts, repository, translation_repository
+from scaicms.features.content import access, links, repository, translation_repository
 from scaicms.features.content.records import Item
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
@@ -52,8 +52,8 @@ async def keep_references(item: Item) -> None:
     """Note what the item points to, in whatever locale."""
     if not item.content_type.has_relations:
         return
-    found = [(leaf.top, target) for leaf, target in drafts.references(item)]
+    found = links.found(item.content_type, item.data)
     if item.other_locales:
         for data in await translation_repository.data_elsewhere(item):
-            found += [(leaf.top, target) for leaf in item.content_type.leaves(data) for target in leaf.targets]
+            found += links.found(item.content_type, data)
     await repository.replace_references(item, list(dict.fromkeys(found)))

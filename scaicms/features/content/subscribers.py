@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from scaicms.features.assets.events import AssetDeleted
 from scaicms.features.content.jobs import (
     FIND_LINKS,
+    HEAL_LINKS,
     REFRESH_CHAINS,
     REFRESH_TERMS,
+    LinksPayload,
     RefreshChainsPayload,
     RefreshTermsPayload,
     TypeLinksPayload,
@@ -25,6 +28,13 @@ def renamed(event: TermRenamed) -> Iterable[JobRequest]:
 
 def gone(event: TermMerged | TermDeleted | TaxonomyDeleted) -> Iterable[JobRequest]:
     yield _request(event.site_id, None)
+
+
+def asset_gone(event: AssetDeleted) -> Iterable[JobRequest]:
+    """Documents that show it say so from now on."""
+    if event.documents:
+        payload = LinksPayload(item_id=event.aggregate_id)
+        yield HEAL_LINKS.request(payload, site_id=event.site_id, dedupe_key=f"links:{event.aggregate_id}")
 
 
 def rewritten(event: ContentTypeRewritten) -> Iterable[JobRequest]:
@@ -48,6 +58,7 @@ def _request(site_id: UUID | None, term_id: UUID | None) -> JobRequest:
 
 
 SUBSCRIBERS: dict[type[Event], tuple[Subscriber, ...]] = {
+    AssetDeleted: (asset_gone,),
     TermRenamed: (renamed,),
     TermMerged: (gone,),
     TermDeleted: (gone,),

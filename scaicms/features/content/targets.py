@@ -1,8 +1,10 @@
-"""What relations of a type lead to, as far as the caller may read what is published of it."""
+"""What relations and asset fields of a type lead to, as far as the caller may read it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from scaicms.features.assets.permissions import READ as READ_ASSETS
 from scaicms.features.content.chains import Chain
 from scaicms.features.content.errors import FieldForbiddenError
 from scaicms.features.content.paths import Visible
@@ -13,6 +15,7 @@ from scaicms.kit.sites import Site
 
 MAX_HOPS = 3
 RELATIONS = ("relation", "relations")
+ASSETS = ("asset", "assets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +26,53 @@ class Target:
     visible: Visible
     chain: Chain | None = None
 
-    def relations(self) -> list[FieldDefinition]:
-        """The relations that exist for the caller and are within reach."""
+    def ways(self) -> list[FieldDefinition]:
+        """The relations and asset fields that exist for the caller and are within reach."""
         fields = self.content_type.fields.values()
-        return [f for f in fields if f.type in RELATIONS and self.visible.knows(f) and self.visible.reaches(f.key)]
+        seen = [f for f in fields if self.visible.knows(f) and self.visible.reaches(f.key)]
+        return [f for f in seen if f.type in RELATIONS + ASSETS]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where and how far what relations lead to is read."""
+
+    site: Site
+    locales: Sequence[str]
+    scope: Scope | None
+    as_of: datetime | None = None
+    drafts: bool = False
+    """Whether the relations are those of drafts."""
+    assets: bool = False
+    """Whether assets are within reach."""
+
+    def includes(self, include: str | None) -> tuple[str | None, bool]:
+        """What an answer with these beside it depends on, besides what is everybody's."""
+        return include, self.assets and bool(include)
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether all who read it now read the same: what is published, by no bounds of rights."""
+        return self.scope is None and self.as_of is None and not self.drafts
 
 
 class Targets:
     """Leads from relation to relation for one caller, in some locales."""
 
-    def __init__(self, types: ContentTypeService, scope: Scope | None, site: Site, locales: Sequence[str]) -> None:
+    def __init__(
+        self,
+        types: ContentTypeService,
+        scope: Scope | None,
+        site: Site,
+        locales: Sequence[str],
+        *,
+        assets: bool = False,
+    ) -> None:
         self._types = types
         self._site_id = site.id
         self._locales = locales
         self._scope = scope
+        self._assets = assets
         self.types: dict[str, CompiledType] = {}
         """Those that it has led to."""
 
@@ -58,6 +94,21 @@ class Targets:
         if not chain.locales:
             raise FieldForbiddenError(f"Your rights do not reach what {path} leads to.")
         return Target(await self._found(field.target), Visible(False, chain.fields), chain)
+
+    def leads_to_assets(self, source: Target, key: str, path: str) -> bool:
+        """Whether `key` of `source` is a field of assets.
+
+        Raises:
+            FieldForbiddenError: it is, and out of the caller's reach, or assets are.
+        """
+        field = source.content_type.fields.get(key)
+        if field is None or field.type not in ASSETS or not source.visible.knows(field):
+            return False
+        if not source.visible.reaches(key):
+            raise FieldForbiddenError(f"Your rights do not reach {path}.")
+        if not self._assets:
+            raise FieldForbiddenError(f"Your rights do not reach the assets of {path}: that needs {READ_ASSETS.code}.")
+        return True
 
     async def _found(self, key: str) -> CompiledType:
         found = self.types[key] = await self._types.compiled(self._site_id, key)

@@ -150,7 +150,7 @@ class TranslationService(Service):
         access.require_fields(writable, access.touched_fields(data, shared, checked, seen))
         item = replace(new, data=checked, published_at=None, updated_at=utcnow(), updated_by=principal.author_id)
         there = {target for _, target in drafts.references(new)}
-        await drafts.check_relations(item, sees=access.seer(principal, site.id), kept=there)
+        await drafts.check_relations(item, sees=access.sight(principal, site.id), kept=there)
         await drafts.check_unique(item)
         await translation_repository.insert_entry(item)
         await sharing.spread(principal, site, item, replace(new, data=shared), data)

@@ -1,8 +1,9 @@
-"""Use case of what uses an item."""
+"""Use cases of what uses an item or an asset."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
+from scaicms.features.assets.service import AssetService
 from scaicms.features.content import permissions, referring
 from scaicms.features.content.editing_schemas import LinkingItem
 from scaicms.features.content.service import ContentService
@@ -13,11 +14,12 @@ from scaicms.kit.sites import Site
 
 
 class UsageService(Service):
-    """Who would miss an item."""
+    """Who would miss an item, or an asset."""
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._content = services.get(ContentService)
+        self._assets = services.get(AssetService)
 
     async def of_item(
         self, principal: Principal, site: Site, item_id: UUID, query: PageQuery
@@ -25,4 +27,11 @@ class UsageService(Service):
         """A page of what points to an item that the caller may read."""
         principal.require(permissions.READ_DRAFTS.code, site.id)
         item = await self._content.draft(principal, site, item_id)
-        return await referring.linking(principal, item, limit=query.page_size, offset=query.offset)
+        return await referring.linking(principal, site.id, item.id, limit=query.page_size, offset=query.offset)
+
+    async def of_asset(
+        self, principal: Principal, site: Site, asset_id: UUID, query: PageQuery
+    ) -> tuple[Sequence[LinkingItem], int]:
+        """The same of an asset."""
+        asset = await self._assets.get(principal, site, asset_id)
+        return await referring.linking(principal, site.id, asset.id, limit=query.page_size, offset=query.offset)

@@ -19,7 +19,7 @@ from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.definitions import compile_row, fields_of, stored_form
 from scaicms.features.content_types.errors import PlanFailsError, PlanStaleError
 from scaicms.features.content_types.events import ContentTypeRewritten, ContentTypeUpdated
-from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.fields import FieldDefinition, pointers
 from scaicms.features.content_types.indexing import ask_for_indexes
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow
 from scaicms.features.content_types.remaking import Remaker
@@ -197,6 +197,7 @@ class _Run:
 
     async def _switch(self, row: ContentTypeRow, changed: int) -> None:
         actor = await self._authenticator.principal_of(self.plan.actor_kind, self.plan.actor_id)
+        before = pointers(fields_of(row.definitions))
         await ask_for_indexes(row.site_id, row.id, fields_of(row.definitions), self.proposal)
         row.definitions = stored_form(settled(self.proposal))
         row.version += 1
@@ -208,7 +209,7 @@ class _Run:
         await self.plan.save(update_fields=["state"])
         fact = ContentTypeUpdated(site_id=row.site_id, aggregate_id=row.id, key=row.key, schema_version=row.version)
         await record(fact, actor=actor)
-        if changed:
+        if changed or pointers(fields_of(row.definitions)) != before:
             await record(ContentTypeRewritten(site_id=row.site_id, aggregate_id=row.id, key=row.key), actor=actor)
         await notify(TOPIC, str(row.site_id))
 

@@ -20,6 +20,7 @@ _LOSSLESS = frozenset(
         ("integer", "number"),
         ("date", "datetime"),
         ("relation", "relations"),
+        ("asset", "assets"),
         ("component", "components"),
         ("component", "blocks"),
         ("components", "blocks"),
@@ -141,6 +142,6 @@ def _is_looser(name: str, old: Any, new: Any) -> bool:
         return new is None or (old is not None and new < old)
     if name in _LOOSER_IF_MORE:
         return new is None or (old is not None and new > old)
-    if name in ("options", "allowed") and old is not None and new is not None:
+    if name in ("options", "allowed", "accept") and old is not None and new is not None:
         return set(old) <= set(new)
-    return (name == "pattern" and new is None) or (name == "localized" and bool(new))
+    return (name in ("pattern", "accept") and new is None) or (name == "localized" and bool(new))

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, ValidationError, create_model
 
 from scaicms.features.content_types.fields import (
+    ASSET_TYPES,
     COMPONENT_TYPES,
     RELATION_TYPES,
     ComponentDefinition,
@@ -54,9 +55,9 @@ class CompiledType:
 
     @cached_property
     def has_relations(self) -> bool:
-        """Whether any field, also one of a component, points to items."""
+        """Whether any field, also one of a component, points to items or assets."""
         fields = chain(self.fields.values(), *(component.fields for component in self.components.values()))
-        return any(field.type in RELATION_TYPES for field in fields)
+        return any(field.type in RELATION_TYPES | ASSET_TYPES for field in fields)
 
     @property
     def unique_keys(self) -> list[str]:

@@ -135,6 +135,7 @@ _TS_TYPES = {
     "richtext": "RichText",
     "geo": "Geo",
     "relations": "string[]",
+    "assets": "string[]",
 }
 _PY_TYPES = {
     "integer": "int",
@@ -144,6 +145,7 @@ _PY_TYPES = {
     "richtext": "RichText",
     "geo": "Geo",
     "relations": "list[str]",
+    "assets": "list[str]",
 }
 
 

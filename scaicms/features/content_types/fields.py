@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 KEY_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 FieldKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+MimePattern = Annotated[str, StringConstraints(pattern=r"^(?:\*/\*|[a-z]+/(?:\*|[A-Za-z0-9.+_-]{1,100}))$")]
 
 FieldType = Literal[
     "string",
@@ -38,14 +39,16 @@ FieldType = Literal[
 TEXT_TYPES = frozenset({"string", "text", "markdown", "slug", "email", "url"})
 NUMBER_TYPES = frozenset({"integer", "number"})
 RELATION_TYPES = frozenset({"relation", "relations"})
+ASSET_TYPES = frozenset({"asset", "assets"})
 COMPONENT_TYPES = frozenset({"component", "components", "blocks"})
-LIST_TYPES = frozenset({"multiselect", "relations", "components", "blocks"})
+LIST_TYPES = frozenset({"multiselect", "relations", "assets", "components", "blocks"})
 UNIQUE_TYPES = TEXT_TYPES | NUMBER_TYPES | {"date", "datetime", "select", "color"}
-WITHIN_TYPES = frozenset({"select", "relation", "string", "slug", "integer", "date"})
+WITHIN_TYPES = frozenset({"select", "relation", "asset", "string", "slug", "integer", "date"})
 HTML_SUFFIX = "_html"
 
 MAX_FIELDS = 200
 MAX_COMPONENTS = 50
+MAX_ACCEPTED = 50
 MAX_ALL_FIELDS = 1_000
 """Fields of a type together with those of its components."""
 MAX_PATTERN_CHARACTERS = 500
@@ -86,6 +89,12 @@ class FieldDefinition(BaseModel):
         default=None,
         description="Choices of select and multiselect; a multiselect without options takes any text.",
     )
+    accept: tuple[MimePattern, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_ACCEPTED,
+        description="Types of files that asset and assets take: `image/*`, `application/pdf`.",
+    )
     target: FieldKey | None = Field(default=None, description="Content type that a relation points to.")
     components: "tuple[ComponentDefinition, ...] | None" = Field(
         default=None, max_length=MAX_COMPONENTS, description="Components defined here, all of which the field takes."
@@ -104,8 +113,6 @@ class FieldDefinition(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.type in ("asset", "assets"):
-            raise ValueError(f"{self.type} fields are not available: this server has no assets feature yet")
         self._check_choices()
         self._check_bounds()
         self._check_components()
@@ -113,6 +120,8 @@ class FieldDefinition(BaseModel):
             raise ValueError(f"a {self.type} field needs a target")
         if self.target is not None and self.type not in RELATION_TYPES:
             raise ValueError(f"target belongs to relation and relations, not to {self.type}")
+        if self.accept is not None and self.type not in ASSET_TYPES:
+            raise ValueError(f"accept belongs to asset and assets, not to {self.type}")
         if self.pattern is not None:
             self._check_pattern(self.pattern)
         if self.indexed_within is not None and not self.indexed:
@@ -164,6 +173,11 @@ class FieldDefinition(BaseModel):
     def component_keys(self) -> list[str]:
         """Keys of the components that the field takes."""
         return [component.key for component in self.components or ()] + list(self.allowed or ())
+
+    def accepts(self, content_type: str) -> bool:
+        """Whether an asset of this type may stand here."""
+        family = content_type.partition("/")[0]
+        return self.accept is None or any(one in (content_type, f"{family}/*", "*/*") for one in self.accept)
 
     @property
     def is_searchable(self) -> bool:
@@ -245,6 +259,11 @@ def all_components(fields: Iterable[FieldDefinition]) -> Iterator[ComponentDefin
         for component in field.components or ():
             yield component
             yield from all_components(component.fields)
+
+
+def pointers(fields: Sequence[FieldDefinition]) -> set[tuple[str, FieldType]]:
+    """The fields, at any depth, whose values point to items or assets."""
+    return {(field.key, field.type) for field in all_fields(fields) if field.type in RELATION_TYPES | ASSET_TYPES}
 
 
 def all_fields(fields: Sequence[FieldDefinition]) -> Iterator[FieldDefinition]:

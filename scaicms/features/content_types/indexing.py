@@ -26,7 +26,7 @@ MAX_KEY_CHARACTERS = 500
 
 _FIGURES = "_figures"
 _NUMBERS = frozenset({"integer", "number"})
-_SHORT = frozenset({"boolean", "date", "slug", "email", "color", "relation"})
+_SHORT = frozenset({"boolean", "date", "slug", "email", "color", "relation", "asset"})
 _LONG = frozenset({"string", "text", "markdown", "url", "select"})
 
 

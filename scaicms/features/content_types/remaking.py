@@ -131,6 +131,8 @@ class Remaker:
         """The row as it waits to be exchanged."""
         key, stamp = row["key"], row["stamp"]
         body = self._body(row["body"], remade) if table.rendered else None
+        # Also of what stays as it is: a text may have become the id that it always was, and what an item points to is
+        # exchanged for all of its locales together.
         references = self._references(remade.after) if table.references is not None and self._refers else None
         if remade.after == remade.before and body == row["body"]:
             return NewRow(key, stamp, references=references)
@@ -156,13 +158,13 @@ class Remaker:
 
     def _still_named(self, targets: Sequence[dict[str, str]], data: dict[str, Any]) -> dict[str, Any]:
         """What a document says of its unpublished targets, by the fields that lead to them now; nothing for none."""
-        leads = {(leaf.top, str(target)) for leaf in self._new.leaves(data) for target in leaf.targets}
+        leads = {(leaf.top, str(one.target)) for leaf in self._new.leaves(data) for one in leaf.pointers}
         named = [{**target, "field": self._names.get(target["field"], target["field"])} for target in targets]
         kept = [target for target in named if (target["field"], target["id"]) in leads]
         return {"unpublished": kept} if kept else {}
 
     def _references(self, data: dict[str, Any]) -> str:
-        return json.dumps_text([[leaf.top, target] for leaf in self._new.leaves(data) for target in leaf.targets])
+        return json.dumps_text([[leaf.top, *one] for leaf in self._new.leaves(data) for one in leaf.pointers])
 
 
 def _without(data: dict[str, Any], errors: Sequence[FieldError]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scaicms.kit import richtext
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_ITEMS = {"multiselect": "string", "relations": "relation"}
+_ITEMS = {"multiselect": "string", "relations": "relation", "assets": "asset"}
 _LISTS = _ITEMS.keys()
 _PLAIN = 1_000_000
 

@@ -1,7 +1,7 @@
 """What each type of field accepts, as pydantic sees it.
 
-Values leave as JSON: dates and times as RFC 3339 strings (times in UTC), relations as id strings, colours in lower
-case.
+Values leave as JSON: dates and times as RFC 3339 strings (times in UTC), relations and assets as id strings, colours in
+lower case.
 """
 
 from collections.abc import Callable, Mapping
@@ -140,11 +140,14 @@ def _datetime_text(value: Any) -> str:
     raise ValueError("must be a time as 2026-01-31T12:00:00Z, with Z or an offset")
 
 
-def _id_text(value: Any) -> str:
-    parsed = parse_id(value) if isinstance(value, str) else None
-    if parsed is None:
-        raise ValueError("must be the id of an item")
-    return str(parsed)
+def _id_of(what: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        parsed = parse_id(value) if isinstance(value, str) else None
+        if parsed is None:
+            raise ValueError(f"must be the id of an {what}")
+        return str(parsed)
+
+    return check
 
 
 def _url_text(value: str) -> str:
@@ -198,7 +201,8 @@ def _document(value: Any) -> Any:
 
 
 _TAG = Annotated[StrictStr, StringConstraints(min_length=1, max_length=MAX_STRING), AfterValidator(no_nul)]
-_ID = Annotated[str, BeforeValidator(_id_text), Field(json_schema_extra={"format": "uuid"})]
+_ID = Annotated[str, BeforeValidator(_id_of("item")), Field(json_schema_extra={"format": "uuid"})]
+_ASSET_ID = Annotated[str, BeforeValidator(_id_of("asset")), Field(json_schema_extra={"format": "uuid"})]
 _COLOR = Annotated[
     StrictStr,
     AfterValidator(_matching(COLOR_PATTERN)),
@@ -238,6 +242,8 @@ BUILDERS: Mapping[str, Callable[[FieldDefinition], Any]] = {
     "url": lambda field: Annotated[_string(MAX_URL)(field), AfterValidator(_url_text)],
     "color": lambda _: _COLOR,
     "geo": lambda _: Geo,
+    "asset": lambda _: _ASSET_ID,
+    "assets": lambda field: list_of(_ASSET_ID, field),
     "relation": lambda _: _ID,
     "relations": lambda field: list_of(_ID, field),
 }

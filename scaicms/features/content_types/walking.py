@@ -2,10 +2,16 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from scaicms.features.content_types.fields import COMPONENT_TYPES, MAX_DEPTH, ComponentDefinition, FieldDefinition
+from scaicms.features.content_types.fields import (
+    ASSET_TYPES,
+    COMPONENT_TYPES,
+    MAX_DEPTH,
+    ComponentDefinition,
+    FieldDefinition,
+)
 from scaicms.kit import json, markdown, richtext
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
@@ -13,6 +19,13 @@ from scaicms.kit.ids import new_id
 _HTML_OF: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_html, "richtext": richtext.to_html}
 
 Components = Mapping[str, ComponentDefinition]
+
+
+class Pointer(NamedTuple):
+    """Something beside the item that a value points to: another item, or an asset."""
+
+    target: UUID
+    asset: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +38,12 @@ class Leaf:
     value: Any
 
     @property
-    def targets(self) -> list[UUID]:
-        """The items that a relation points to; none for other fields."""
-        if self.field.target is None:
+    def pointers(self) -> list[Pointer]:
+        """What a relation or an asset field points to; nothing for other fields."""
+        asset = self.field.type in ASSET_TYPES
+        if self.field.target is None and not asset:
             return []
-        return [UUID(target) for target in (self.value if isinstance(self.value, list) else [self.value])]
+        return [Pointer(UUID(one), asset) for one in (self.value if isinstance(self.value, list) else [self.value])]
 
 
 def leaves(

@@ -24,7 +24,7 @@ class TypedRows:
     past: bool = False
     """Whether rows are of the past: rewritten as far as they can be, and no reason to refuse a change."""
     references: str | None = None
-    """Table of relations (`site_id item_id field target_id`) that is kept in step with `data`."""
+    """Table of what values point to (`site_id item_id field target_id asset`) that is kept in step with `data`."""
     keyed: tuple[str, ...] = ()
     """Columns (jsonb) that keep something by the keys of fields."""
     states: Mapping[str, str] = field(default_factory=lambda: {"now": "true"})

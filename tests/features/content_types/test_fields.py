@@ -64,13 +64,22 @@ def define(*fields):
     return {"key": "t", "name": "T", "fields": list(fields)}
 
 
-@pytest.mark.parametrize("kind", ["asset", "assets"])
-async def test_assets_are_refused_in_words_while_there_is_no_such_feature(site, kind):
-    answer = await site.post("/content-types", define({"key": "x", "type": kind}))
-    assert answer.status == 422
-    error = answer.json["detail"]["errors"][0]
-    assert error["pointer"] == "/fields/0"
-    assert "no assets feature" in error["message"]
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"key": "x", "type": "string", "accept": ["image/*"]},
+        {"key": "x", "type": "asset", "accept": ["images"]},
+        {"key": "x", "type": "asset", "accept": []},
+        {"key": "x", "type": "asset", "accept": ["*/png"]},
+        {"key": "x", "type": "asset", "target": "t"},
+        {"key": "x", "type": "asset", "max_length": 2},
+        {"key": "x", "type": "assets", "unique": True},
+    ],
+)
+async def test_options_of_asset_fields_are_refused_where_they_make_no_sense(site, field):
+    answer = await site.post("/content-types", define(field))
+    assert answer.status == 422, answer.raw
+    assert answer.json["detail"]["errors"][0]["pointer"].startswith("/fields/0")
 
 
 @pytest.mark.parametrize(
