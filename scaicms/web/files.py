@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from scaicms.infra import logs
-from scaicms.kit.errors import AppError
+from scaicms.kit.errors import AppError, UnavailableError
 from scaicms.web.ndjson import STALL_SECONDS
 from scaicms.web.replies import not_modified
 
@@ -54,7 +54,10 @@ async def _stream(request: web.Request, response: web.StreamResponse, pieces: As
     """What fails before the first piece is an ordinary error; what fails later cuts the connection, so that half a file
     is not taken for a whole one."""
     async with contextlib.aclosing(pieces):
-        first = await anext(pieces, b"")
+        try:
+            first = await anext(pieces, b"")
+        except FileNotFoundError:
+            raise UnavailableError("The file is not in the storage.") from None
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the client is gone: nobody is left to tell
             try:

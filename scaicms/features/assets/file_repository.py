@@ -11,10 +11,11 @@ from scaicms.kit import json
 
 
 class Claimed(NamedTuple):
-    """The file with some bytes; `is_new`: nobody had them before."""
+    """The file with some bytes; `is_new`: nobody had them before; `failed`: reading them did."""
 
     id: UUID
     is_new: bool
+    failed: bool
 
 
 class Unread(NamedTuple):
@@ -34,7 +35,7 @@ async def claim(
         """INSERT INTO asset_files (id, site_id, digest, size, raster_type, status, attempts, exif, variants,
                                     created_at)
            VALUES ($1, $2, $3, $4, $5, 'processing', 0, '{}', '[]', $6)
-           ON CONFLICT (site_id, digest) DO UPDATE SET digest = excluded.digest RETURNING id""",
+           ON CONFLICT (site_id, digest) DO UPDATE SET digest = excluded.digest RETURNING id, status""",
         file_id,
         site_id,
         digest,
@@ -42,12 +43,18 @@ async def claim(
         raster_type,
         now,
     )
-    found = row["id"] if row is not None else file_id
-    return Claimed(found, found == file_id)
+    found, status = (row["id"], row["status"]) if row is not None else (file_id, "processing")
+    return Claimed(found, found == file_id, status == "failed")
 
 
 async def put_job(file_id: UUID, job_id: UUID) -> None:
-    await db.execute("UPDATE asset_files SET job_id = $2 WHERE id = $1", file_id, job_id)
+    """The file is to be read by this job, whatever became of that before."""
+    await db.execute(
+        """UPDATE asset_files SET job_id = $2, status = 'processing', problem = NULL, content_type = NULL, attempts = 0
+           WHERE id = $1""",
+        file_id,
+        job_id,
+    )
 
 
 async def begin(site_id: UUID, file_id: UUID) -> Unread | None:

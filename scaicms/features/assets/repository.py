@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from asyncpg import Record
@@ -45,9 +46,10 @@ def _file(row: Record) -> File:
     )
 
 
-async def find(site_id: UUID, asset_id: UUID, *, lock: bool = False) -> Asset | None:
-    """`lock` keeps everybody else from changing it, and from beginning to use it, until the transaction ends."""
-    locking = "FOR UPDATE OF a" if lock else ""
+async def find(site_id: UUID, asset_id: UUID, *, lock: Literal["change", "delete"] | None = None) -> Asset | None:
+    """`lock` keeps everybody else from changing it until the transaction ends; to delete it, also from beginning to use
+    it."""
+    locking = {"change": "FOR NO KEY UPDATE OF a", "delete": "FOR UPDATE OF a"}[lock] if lock else ""
     row = await db.fetchrow(f"{_ASSET} WHERE a.id = $1 AND a.site_id = $2 {locking}", asset_id, site_id)
     return of_row(row) if row is not None else None
 

@@ -10,6 +10,7 @@ from asyncpg import Record
 from scaicms.features.assets import file_repository, permissions, repository
 from scaicms.features.assets.errors import AssetInUseError, AssetNotFoundError
 from scaicms.features.assets.events import AssetDeleted, AssetUpdated, AssetUploaded
+from scaicms.features.assets.file_repository import Claimed
 from scaicms.features.assets.jobs import READ_FILE, REMOVE_FILE, FilePayload
 from scaicms.features.assets.records import Asset
 from scaicms.features.assets.schemas import ListAssets, NewAsset, UpdateAsset
@@ -80,12 +81,7 @@ class AssetService(Service):
                 raster_type=raster_type(stored.head),
                 now=now,
             )
-            if claimed.is_new:
-                payload = FilePayload(file_id=claimed.id)
-                job_id = await enqueue(READ_FILE.request(payload, site_id=site.id, dedupe_key=f"file:{claimed.id}"))
-                await file_repository.put_job(claimed.id, job_id)
-            else:
-                db.after_commit(lambda: self.resources.storage.delete(key_of(stored.file_id)))
+            await self._settle(site, stored, claimed)
             await repository.insert(
                 asset_id,
                 site.id,
@@ -101,6 +97,18 @@ class AssetService(Service):
             fact = AssetUploaded(site_id=site.id, aggregate_id=asset.id, filename=asset.filename, size=stored.size)
             await record(fact, actor=principal)
             return asset
+
+    async def _settle(self, site: Site, stored: Stored, claimed: Claimed) -> None:
+        """Have bytes read that are new, or that could not be read before: what was in the way may be gone."""
+        storage, arrived = self.resources.storage, key_of(stored.file_id)
+        if not claimed.is_new:
+            if claimed.failed:
+                await storage.copy(arrived, key_of(claimed.id))
+            db.after_commit(lambda: storage.delete(arrived))
+        if claimed.is_new or claimed.failed:
+            payload = FilePayload(file_id=claimed.id)
+            job_id = await enqueue(READ_FILE.request(payload, site_id=site.id, dedupe_key=f"file:{claimed.id}"))
+            await file_repository.put_job(claimed.id, job_id)
 
     async def update(
         self,
@@ -221,7 +229,7 @@ async def _found(site: Site, asset_id: UUID) -> Asset:
 
 async def _held(principal: Principal, permission: Permission, site: Site, asset_id: UUID) -> Asset:
     """The asset, to be changed: not found for who may not see it, refused for who may see it alone."""
-    asset = await repository.find(site.id, asset_id, lock=True)
+    asset = await repository.find(site.id, asset_id, lock="delete" if permission is permissions.DELETE else "change")
     scope = principal.scope(permission.code, site.id)
     if asset is not None:
         bounds = scope.bounds if scope is not None else ()

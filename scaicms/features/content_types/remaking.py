@@ -10,7 +10,7 @@ from asyncpg import Record
 from scaicms.features.content_types import stored
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
-from scaicms.features.content_types.fields import FieldDefinition
+from scaicms.features.content_types.fields import ASSET_TYPES, COMPONENT_TYPES, RELATION_TYPES, FieldDefinition
 from scaicms.features.content_types.levelling import Data, Levelling
 from scaicms.features.content_types.reshaping import Reshaper, restored
 from scaicms.features.content_types.stored import NewRow
@@ -55,8 +55,11 @@ class Remaker:
         self._old, self._new, self._proposal, self._undone = old, new, proposal, undone
         self._public = new.without_private()
         self._reshaper = Reshaper(tuple(old.fields.values()), proposal)
-        self._refers = old.has_relations or new.has_relations
         found = changes(tuple(old.fields.values()), proposal)
+        # Of all rows or of none, also of those that stay as they are: a text may have become the id that it always was,
+        # and what an item points to is exchanged for all of its locales together.
+        moved = [change for change in found if undone is not None or change.op not in ("tighten", "loosen")]
+        self._repoints = any(_may_point(old, one.old_key) or _may_point(new, one.new_key) for one in moved)
         self._names = {field.renamed_from: field.key for field in proposal if field.renamed_from is not None}
         self._touched = frozenset(change.new_key for change in found if not change.safe)
         again = {*self._touched, *(change.new_key for change in found if change.op == "add")}
@@ -133,7 +136,7 @@ class Remaker:
         body = self._body(row["body"], remade) if table.rendered else None
         # Also of what stays as it is: a text may have become the id that it always was, and what an item points to is
         # exchanged for all of its locales together.
-        references = self._references(remade.after) if table.references is not None and self._refers else None
+        references = self._references(remade.after) if table.references is not None and self._repoints else None
         if remade.after == remade.before and body == row["body"]:
             return NewRow(key, stamp, references=references)
         return NewRow(
@@ -165,6 +168,11 @@ class Remaker:
 
     def _references(self, data: dict[str, Any]) -> str:
         return json.dumps_text([[leaf.top, *one] for leaf in self._new.leaves(data) for one in leaf.pointers])
+
+
+def _may_point(content_type: CompiledType, key: str | None) -> bool:
+    field = content_type.fields.get(key) if key is not None else None
+    return field is not None and field.type in RELATION_TYPES | ASSET_TYPES | COMPONENT_TYPES
 
 
 def _without(data: dict[str, Any], errors: Sequence[FieldError]) -> dict[str, Any]:

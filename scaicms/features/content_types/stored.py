@@ -167,25 +167,18 @@ async def exchange(table: TypedRows, plan_id: UUID, site_id: UUID, names: Mappin
 
 
 async def _exchange_references(table: TypedRows, plan_id: UUID, site_id: UUID) -> None:
-    """Bring what items point to in step with their rows, writing what differs alone."""
     touched = f"""SELECT r.item_id, s.refs FROM content_type_plan_rows s
                   JOIN {table.table} r ON r.id = s.key::{table.key_type}
                   WHERE s.plan_id = $1 AND s.store = $2 AND s.refs IS NOT NULL"""
-    wanted = f"""SELECT DISTINCT t.item_id, ref->>0 AS field, (ref->>1)::uuid AS target_id,
-                        coalesce((ref->>2)::boolean, false) AS asset
-                 FROM ({touched}) t CROSS JOIN LATERAL jsonb_array_elements(t.refs) ref"""
-    names = "item_id, field, target_id, asset"
     await db.execute(
-        f"""WITH wanted AS MATERIALIZED ({wanted})
-            DELETE FROM {table.references} c WHERE c.item_id IN (SELECT item_id FROM ({touched}) t)
-              AND (c.item_id, c.field, c.target_id, c.asset) NOT IN (SELECT {names} FROM wanted)""",
+        f"DELETE FROM {table.references} USING ({touched}) t WHERE {table.references}.item_id = t.item_id",
         plan_id,
         table.name,
     )
     await db.execute(
-        f"""INSERT INTO {table.references} (site_id, {names})
-            SELECT $3::uuid, w.* FROM ({wanted} EXCEPT
-              SELECT {names} FROM {table.references} c WHERE c.item_id IN (SELECT item_id FROM ({touched}) t)) w""",
+        f"""INSERT INTO {table.references} (site_id, item_id, field, target_id, asset)
+            SELECT DISTINCT $3::uuid, t.item_id, ref->>0, (ref->>1)::uuid, coalesce((ref->>2)::boolean, false)
+            FROM ({touched}) t CROSS JOIN LATERAL jsonb_array_elements(t.refs) ref""",
         plan_id,
         table.name,
         site_id,

@@ -1,13 +1,15 @@
 """Put, read and delete blobs by key. Keys are ours (`imports/<id>`), never a caller's file name."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, cast
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
@@ -22,8 +24,20 @@ class BlobWriter(Protocol):
     async def write(self, data: bytes) -> object: ...
 
 
+class StorageAwayError(UnavailableError):
+    message = "The file storage cannot be reached; try again."
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    try:
+        yield
+    except BaseError as error:
+        raise StorageAwayError from error
+
+
 class Storage:
-    """Blobs of one store."""
+    """Blobs of one store. What it cannot do because the store is away raises `StorageAwayError`."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -32,8 +46,9 @@ class Storage:
     async def writing(self, key: str) -> AsyncIterator[BlobWriter]:
         """Stream a blob in; leaving with an exception discards it."""
         writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES, max_concurrency=WRITES)
-        yield cast(BlobWriter, writer)
-        await writer.close()
+        with _reached():
+            yield cast(BlobWriter, writer)
+            await writer.close()
 
     async def download(self, key: str, target: Path) -> None:
         """Stream a blob into a local file.
@@ -41,8 +56,8 @@ class Storage:
         Raises:
             FileNotFoundError: there is no such blob.
         """
-        result = await obstore.get_async(self._store, key)
-        with target.open("wb") as file:
+        with _reached(), target.open("wb") as file:
+            result = await obstore.get_async(self._store, key)
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 file.write(chunk)
 
@@ -61,14 +76,23 @@ class Storage:
         """
         # One request for each piece: a stream reads ahead of a slow client, and holds what it read.
         for place in range(start, end, PIECE_BYTES):
-            yield bytes(await obstore.get_range_async(self._store, key, start=place, end=min(place + PIECE_BYTES, end)))
+            with _reached():
+                piece = await obstore.get_range_async(self._store, key, start=place, end=min(place + PIECE_BYTES, end))
+            yield bytes(piece)
+
+    async def copy(self, key: str, target: str) -> None:
+        """The same bytes under another key, in place of what is there.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        with _reached():
+            await obstore.copy_async(self._store, key, target)
 
     async def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is removed already."""
-        try:
+        with suppress(FileNotFoundError), _reached():
             await obstore.delete_async(self._store, key)
-        except FileNotFoundError:
-            return
 
 
 def open_storage(settings: Settings) -> Storage:

@@ -188,7 +188,7 @@ async def test_the_public_role_opens_files_to_everybody(site, admin, drain):
     role = f"public{site.site}"[:30]
     assert (await admin.post("/roles", {"key": role, "name": role})).status == 201
     assert (await admin.put(f"/roles/{role}/permissions", [{"permission": "assets:read"}])).status == 200
-    opened = await admin.patch(f"/sites/{site.site}", {"public_role": role})
+    opened = await admin.patch(f"/sites/{site.site}", {"settings": {"public_role": role}})
     assert opened.status == 200, opened.raw
     answer = await site.anonymous().get(asset["url"])
     assert answer.status == 200 and answer.headers["Cache-Control"].startswith("public, max-age=31536000")

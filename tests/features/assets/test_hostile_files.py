@@ -215,3 +215,9 @@ async def test_a_file_that_is_missing_in_the_storage_fails(site, drain, services
     await services.resources.storage.delete(f"assets/{file_id}/original")
     await drain()
     assert "missing" in (await site.get(f"/assets/{made['id']}")).json["problem"]
+    away = await site.get(made["url"])
+    assert (away.status, away.code) == (503, "unavailable")
+    again = await upload(site, picture(34, 34))
+    await drain()
+    assert {(await site.get(f"/assets/{one['id']}")).json["status"] for one in (made, again)} == {"ready"}
+    assert (await site.get(made["url"])).raw == picture(34, 34)
