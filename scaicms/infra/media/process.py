@@ -5,6 +5,7 @@ what the file was called, TYPE that of the raster image that it begins like, or 
 to crash it, to fill the memory or never to end: it bounds itself, and nothing that it says is believed unchecked.
 """
 
+import ctypes
 import json
 import mimetypes
 import os
@@ -20,6 +21,7 @@ import blurhash
 import puremagic
 from PIL import ExifTags, Image, ImageFile, ImageOps
 
+PR_SET_PDEATHSIG = 1
 MEMORY_BYTES = 1024 * 1024 * 1024
 CPU_SECONDS = 40
 OUTPUT_BYTES = 32 * 1024 * 1024
@@ -49,8 +51,11 @@ EXIF_TAGS = (
 
 
 def bound() -> None:
-    """Less of everything than would harm the machine."""
+    """Less of everything than would harm the machine, and an end with whoever started this (prctl(2))."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "prctl"):
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(NICENESS)
     for what, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),

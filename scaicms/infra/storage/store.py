@@ -47,7 +47,13 @@ class Storage:
         """Stream a blob in; leaving with an exception discards it."""
         writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES, max_concurrency=WRITES)
         with _reached():
-            yield cast(BlobWriter, writer)
+            try:
+                yield cast(BlobWriter, writer)
+            except BaseException:
+                # What was begun stays beside the blobs until it is ended; then it is one, and can be removed.
+                await writer.close()
+                await self.delete(key)
+                raise
             await writer.close()
 
     async def download(self, key: str, target: Path) -> None:

@@ -20,9 +20,13 @@ _FORMATS = {
     "uri": "https://example.com/hello",
 }
 _WORDS = {
+    "accept": "image/*",
     "access_token": "eyJhbGciOiJIUzI1NiIs…",
     "action": "content.published",
     "code": "content:publish",
+    "color": "#c81e1e",
+    "content_type": "image/png",
+    "filename": "lighthouse.png",
     "description": "What it is for.",
     "email": "ada@example.com",
     "host": "www.example.com",

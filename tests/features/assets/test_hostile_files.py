@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -121,9 +122,9 @@ async def test_a_file_is_counted_while_it_arrives(site, services, monkeypatch):
     assert len(list(folder.rglob("original"))) == before + 1, "what was refused is not kept"
 
 
-async def test_an_upload_that_stops_is_cut_off(site, client):
+async def test_an_upload_that_stops_is_cut_off(site, client, services):
     async def slowly():
-        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + picture()
+        yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n' + bytes(5_000_000)
         await asyncio.sleep(10)
         yield b"\r\n--b--\r\n"
 
@@ -132,10 +133,13 @@ async def test_an_upload_that_stops_is_cut_off(site, client):
         "X-Site-ID": site.site,
         "Content-Type": "multipart/form-data; boundary=b",
     }
+    folder = services.resources.settings.home / "files" / "assets"
+    before = {path for path in folder.rglob("*") if path.is_file()}
     async with asyncio.timeout(8), client.post("/api/v1/assets", data=slowly(), headers=headers) as answer:
         assert answer.status == 400
         assert (await answer.json())["detail"]["code"] == "body_timeout"
     assert (await site.get("/assets")).json["total"] == 0
+    assert {path for path in folder.rglob("*") if path.is_file()} == before, "nothing of it is kept"
 
 
 def reading_processes():
@@ -221,3 +225,19 @@ async def test_a_file_that_is_missing_in_the_storage_fails(site, drain, services
     await drain()
     assert {(await site.get(f"/assets/{one['id']}")).json["status"] for one in (made, again)} == {"ready"}
     assert (await site.get(made["url"])).raw == picture(34, 34)
+
+
+async def test_a_process_ends_with_the_worker_that_started_it(tmp_path):
+    """Killed, a worker cannot end what it has begun."""
+    (tmp_path / "bomb.png").write_bytes(bomb(8_000, 5_000))
+    command = [sys.executable, "-P", str(reading.SCRIPT), str(tmp_path / "bomb.png"), str(tmp_path), "x", "image/png"]
+    program = f"import subprocess, time; print(subprocess.Popen({command!r}).pid, flush=True); time.sleep(60)"
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    child = psutil.Process(int(await worker.stdout.readline()))
+    async with asyncio.timeout(10):
+        while str(reading.SCRIPT) not in child.cmdline() or child.nice() == 0:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+    worker.kill()
+    await worker.wait()
+    gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 0.5)
+    assert gone or child.status() == psutil.STATUS_ZOMBIE
