@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # Call holds its operation; the other way round is for the ty
     from scaicms.web.call import Call
 
 BYTES = "application/octet-stream"
-"""Media type of what is sent as it is stored, whatever it is."""
+ANY = "*/*"
+"""Media type of an operation that sends files, whatever they are."""
 
 Handler = Callable[["Call"], Awaitable[web.StreamResponse]]
 

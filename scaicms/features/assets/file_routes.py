@@ -10,7 +10,7 @@ from scaicms.features.assets.service import AssetService, key_of
 from scaicms.infra.media import INLINE_TYPES
 from scaicms.web.call import Call
 from scaicms.web.files import disposition, send_file
-from scaicms.web.operation import BYTES, Routes
+from scaicms.web.operation import ANY, BYTES, Routes
 
 routes = Routes("assets", "/assets", site=True)
 
@@ -24,7 +24,7 @@ FOR_EVER = "max-age=31536000, immutable"
     description="Ranges (one at a time) and If-None-Match are heeded. Raster images are shown in place, all else "
     "is to be saved; nothing of it runs. With the `v` of `url` it may be kept for ever; another `v` is not found.",
     query=FileQuery,
-    media_type=BYTES,
+    media_type=ANY,
     response_example="…the bytes…",
     errors=(404,),
     conditional=True,

@@ -14,8 +14,11 @@ from scaicms.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
 PIECE_BYTES = 256 * 1024
+LOCAL_PART_BYTES = 256 * 1024
+REMOTE_PART_BYTES = 5 * 1024 * 1024
+"""S3 takes no smaller parts of an upload but the last."""
 WRITES = 2
-"""Pieces of an upload on their way at a time."""
+"""Parts of an upload on their way at a time."""
 
 
 class BlobWriter(Protocol):
@@ -41,11 +44,12 @@ class Storage:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._part_bytes = LOCAL_PART_BYTES if isinstance(store, LocalStore) else REMOTE_PART_BYTES
 
     @asynccontextmanager
     async def writing(self, key: str) -> AsyncIterator[BlobWriter]:
         """Stream a blob in; leaving with an exception discards it."""
-        writer = obstore.open_writer_async(self._store, key, buffer_size=CHUNK_BYTES, max_concurrency=WRITES)
+        writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=WRITES)
         with _reached():
             try:
                 yield cast(BlobWriter, writer)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from scaicms.web.openapi.examples import EXAMPLE_ID, event_of
 from scaicms.web.openapi.plugin import PydanticPlugin
-from scaicms.web.operation import BYTES, Operation
+from scaicms.web.operation import ANY, BYTES, Operation
 
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("bad_request", "The request could not be read."),
@@ -173,7 +173,7 @@ def _success(operation: Operation, plugin: PydanticPlugin, status: int) -> dict[
 
 def _schema_of(media_type: str) -> dict[str, str]:
     """Of an answer without a model."""
-    if media_type == BYTES:
+    if media_type == ANY:
         return {"type": "string", "contentMediaType": BYTES}
     return {"type": "string" if media_type.startswith("text/") else "object"}
 
