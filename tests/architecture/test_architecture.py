@@ -32,7 +32,7 @@ OWN_FILES = {
         "restore_checks", "restore_repository", "restoring", "revision_repository", "revision_routes",
         "revision_schemas", "revisions", "saving", "schedule_repository", "schedule_routes", "scheduling", "searching",
         "sharing", "targets", "term_content", "term_filters", "term_repository", "term_routes", "texts", "totals",
-        "translation_repository", "translation_routes", "translation_schemas", "translations", "uploads",
+        "translation_repository", "translation_routes", "translation_schemas", "translations",
         "usage_routes", "usages", "workflow",
     },
     "content_types": {

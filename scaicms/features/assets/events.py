@@ -8,6 +8,8 @@ from scaicms.infra.events import Event
 class AssetEvent(Event):
     """`aggregate_id` is the asset."""
 
+    seen_with: ClassVar[str | None] = "assets:read"
+
     filename: str
 
 

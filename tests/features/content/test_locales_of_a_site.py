@@ -1,6 +1,7 @@
 """Taking locales away from a site, and giving it another default, while there is content in them."""
 
 import asyncio
+import io
 import json
 
 import pytest
@@ -47,6 +48,16 @@ async def test_a_locale_stays_while_there_are_translations_and_the_answer_says_w
         assert (await stories.delete(f"/content/{one['id']}/translations/de")).status == 204
     assert (await change(stories, admin, WITHOUT_GERMAN)).status == 200
     assert await codes(admin, stories) == ["en", "fr"]
+
+
+async def test_texts_of_assets_count(stories, admin):
+    made = await stories.call("POST", "/assets", data={"file": io.BytesIO(b"A file"), "alt": "A file"})
+    path = f"/assets/{made.json['id']}"
+    assert (await stories.patch(path, {"alt": {"de": "Eine Datei"}})).status == 200
+    (texts,) = said(await change(stories, admin, WITHOUT_GERMAN))
+    assert texts.startswith("1 assets have a title or an alternative text in de")
+    assert (await stories.patch(path, {"title": {"de": None}, "alt": {"de": None}})).status == 200
+    assert (await change(stories, admin, WITHOUT_GERMAN)).status == 200
 
 
 async def test_what_lies_in_the_trash_counts(stories, admin):

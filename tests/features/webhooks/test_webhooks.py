@@ -155,7 +155,9 @@ async def test_whoever_says_where_it_goes_owns_it(site, granted):
 
 async def test_event_types_are_those_that_may_leave(site):
     types = {one["type"]: one for one in (await site.get("/webhooks/event-types")).json["items"]}
-    assert {"content.published", "term.created", "content_type.updated", "taxonomy.deleted"} <= set(types)
+    assert {"content.published", "term.created", "asset.processed", "content_type.updated", "taxonomy.deleted"} <= set(
+        types
+    )
     assert not [name for name in types if name.split(".")[0] in ("user", "auth", "api_key", "role", "webhook", "job")]
     published = types["content.published"]
     assert published["permission"] == "content:read"
