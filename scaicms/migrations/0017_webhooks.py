@@ -24,7 +24,7 @@ BACKWARD = ["DROP INDEX webhook_deliveries_pending", "DROP INDEX events_told", "
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0015_one_round_trip")]
+    dependencies = [("scaicms", "0016_due_schedules")]
 
     operations = [
         ops.CreateModel(

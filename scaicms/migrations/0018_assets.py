@@ -41,7 +41,7 @@ BACKWARD = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0016_webhooks")]
+    dependencies = [("scaicms", "0017_webhooks")]
 
     operations = [
         ops.CreateModel(
