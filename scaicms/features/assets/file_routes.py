@@ -38,9 +38,10 @@ async def read_file(call: Call) -> web.StreamResponse:
     storage = call.services.resources.storage
     size, content_type, name = _which(asset, query.variant)
     key = key_of(asset.file.id, query.variant)
-    etag = f'"{asset.file.version}{f"-{query.variant}" if query.variant else ""}"'
+    etag = f'"{asset.file.version}-{query.variant or asset.file.status}"'
     inline = content_type in INLINE_TYPES
-    keep = FOR_EVER if query.v is not None else "no-cache"
+    # The bytes are those for ever; what they are called may not be known yet.
+    keep = FOR_EVER if query.v is not None and asset.file.status == "ready" else "no-cache"
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": disposition("inline" if inline else "attachment", name),

@@ -5,6 +5,7 @@ what the file was called, TYPE that of the raster image that it begins like, or 
 to crash it, to fill the memory or never to end: it bounds itself, and nothing that it says is believed unchecked.
 """
 
+import codecs
 import ctypes
 import json
 import mimetypes
@@ -30,6 +31,8 @@ MAX_PIXELS = 40_000_000
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/webp": "WEBP", "image/avif": "AVIF"}
 VARIANTS = {"small": 320, "medium": 800, "large": 1600}
 """Names to the longest side, in pixels."""
+LIKELY = 0.3
+"""How sure puremagic has to be."""
 UNKNOWN = "application/octet-stream"
 HEAD_BYTES = 64 * 1024
 MAX_TEXT = 200
@@ -169,7 +172,8 @@ def _exif(exif: Image.Exif) -> dict[str, str | float]:
 
 
 def type_of(path: Path, name: str) -> str:
-    """The type of a file that is no raster image, by what is in it; of texts, by what they are called."""
+    """The type of a file that is no raster image, by what is in it; what it is called decides among texts, and among
+    types that begin alike."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if _is_text(head):
@@ -180,18 +184,27 @@ def type_of(path: Path, name: str) -> str:
             return "image/svg+xml"
         guess = mimetypes.guess_type(name)[0] or "text/plain"
         return guess if guess.startswith("text/") or guess == "application/json" else "text/plain"
-    with suppress(puremagic.PureError, ValueError, OSError):
-        found = puremagic.from_string(head, mime=True, filename=name)
-        # Begins like none of those: it is not one of them, whatever it is called.
-        if found and found not in FORMATS:
-            return str(found)
-    return UNKNOWN
+    return _by_signature(head, mimetypes.guess_type(name)[0])
+
+
+def _by_signature(head: bytes, called: str | None) -> str:
+    """Of the types that begin like this the one that it is called by, else the likeliest."""
+    found: list[str] = []
+    with suppress(puremagic.PureError, ValueError):
+        likely = (one.mime_type for one in puremagic.magic_string(head) if one.confidence >= LIKELY)
+        # It begins like none of the formats that are read, whatever else of it may look so.
+        found = [str(one) for one in likely if one and one not in FORMATS]
+    if called in found:
+        return str(called)
+    if head.startswith(b"PK\x03\x04"):
+        return "application/zip"  # as many kinds of documents are
+    return found[0] if found else UNKNOWN
 
 
 def _is_text(head: bytes) -> bool:
     try:
-        # A character may be cut at the end.
-        text = head.decode("utf-8") if len(head) < HEAD_BYTES else head[:-3].decode("utf-8", "ignore")
+        # A character may be cut at the end, of a file that goes on.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     return "\0" not in text and bool(text)

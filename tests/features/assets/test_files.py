@@ -1,8 +1,20 @@
 """Sending files: in place or to be saved, whole or in part, as long as nothing of them can run."""
 
+import io
+import zipfile
+
 import pytest
 
 from tests.features.assets.pictures import SVG, picture, ready, upload
+
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+
+def zipped():
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.txt", "words")
+    return made.getvalue()
 
 
 @pytest.fixture
@@ -88,6 +100,14 @@ async def test_a_head_tells_all_but_the_bytes(site, asset):
         ("rows.csv", b"a,b\n1,2\n", "text/csv"),
         ("paper.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n", "application/pdf"),
         ("noise.bin", bytes(range(256)) * 4, "application/octet-stream"),
+        ("noise.txt", bytes(range(1, 256)) * 400, "application/octet-stream"),
+        ("long.txt", "ä".encode() * 40_000, "text/plain"),
+        ("odd.txt", b"x" + "ä".encode() * 40_000, "text/plain"),
+        ("latin.txt", "Grüße".encode("latin-1"), "application/octet-stream"),
+        ("archive.zip", zipped(), "application/zip"),
+        ("book.pdf", zipped(), "application/zip"),
+        ("letter.docx", zipped(), DOCX),
+        ("film.mov", b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(100), "video/mp4"),
     ],
 )
 async def test_what_is_no_picture_is_saved_and_never_shown(site, drain, name, data, content_type):
@@ -100,11 +120,16 @@ async def test_what_is_no_picture_is_saved_and_never_shown(site, drain, name, da
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_what_is_not_read_yet_is_saved_as_what_nobody_knows(site):
+async def test_what_is_not_read_yet_is_saved_as_what_nobody_knows_and_not_kept(site, drain):
     asset = await upload(site, picture(21, 21))
     answer = await site.get(asset["url"])
     assert answer.headers["Content-Type"] == "application/octet-stream"
     assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    await drain()
+    again = await site.get(asset["url"], headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.headers["Content-Type"]) == (200, "image/png")
+    assert again.headers["Cache-Control"].endswith("immutable")
 
 
 async def test_names_in_any_script_survive_the_header(site, drain):
