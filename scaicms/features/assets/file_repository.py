@@ -11,11 +11,11 @@ from scaicms.kit import json
 
 
 class Claimed(NamedTuple):
-    """The file with some bytes; `is_new`: nobody had them before; `failed`: reading them did."""
+    """The file with some bytes. `is_new`: nobody had them; `given_up`: reading them failed, or nobody does it."""
 
     id: UUID
     is_new: bool
-    failed: bool
+    given_up: bool
 
 
 class Unread(NamedTuple):
@@ -35,7 +35,9 @@ async def claim(
         """INSERT INTO asset_files (id, site_id, digest, size, raster_type, status, attempts, exif, variants,
                                     created_at)
            VALUES ($1, $2, $3, $4, $5, 'processing', 0, '{}', '[]', $6)
-           ON CONFLICT (site_id, digest) DO UPDATE SET digest = excluded.digest RETURNING id, status""",
+           ON CONFLICT (site_id, digest) DO UPDATE SET digest = excluded.digest
+           RETURNING id, status = 'failed' OR (status = 'processing' AND NOT EXISTS (
+             SELECT 1 FROM jobs j WHERE j.id = asset_files.job_id AND j.state = 'pending')) AS given_up""",
         file_id,
         site_id,
         digest,
@@ -43,8 +45,8 @@ async def claim(
         raster_type,
         now,
     )
-    found, status = (row["id"], row["status"]) if row is not None else (file_id, "processing")
-    return Claimed(found, found == file_id, status == "failed")
+    found, given_up = (row["id"], row["given_up"]) if row is not None else (file_id, False)
+    return Claimed(found, found == file_id, given_up)
 
 
 async def put_job(file_id: UUID, job_id: UUID) -> None:

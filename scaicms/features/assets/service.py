@@ -102,10 +102,10 @@ class AssetService(Service):
         """Have bytes read that are new, or that could not be read before: what was in the way may be gone."""
         storage, arrived = self.resources.storage, key_of(stored.file_id)
         if not claimed.is_new:
-            if claimed.failed:
+            if claimed.given_up:
                 await storage.copy(arrived, key_of(claimed.id))
             db.after_commit(lambda: storage.delete(arrived))
-        if claimed.is_new or claimed.failed:
+        if claimed.is_new or claimed.given_up:
             payload = FilePayload(file_id=claimed.id)
             job_id = await enqueue(READ_FILE.request(payload, site_id=site.id, dedupe_key=f"file:{claimed.id}"))
             await file_repository.put_job(claimed.id, job_id)

@@ -241,3 +241,16 @@ async def test_a_process_ends_with_the_worker_that_started_it(tmp_path):
     await worker.wait()
     gone, _ = await asyncio.to_thread(psutil.wait_procs, [child], 0.5)
     assert gone or child.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_what_nobody_reads_any_more_is_read_when_it_arrives_again(site, drain):
+    first = await upload(site, picture(35, 35))
+    await db.execute("UPDATE jobs SET state = 'dead' WHERE id = $1", first["job_id"])
+    second = await upload(site, picture(35, 35))
+    assert second["job_id"] != first["job_id"]
+    third = await upload(site, picture(35, 35))
+    assert third["job_id"] == second["job_id"], "somebody is about to"
+    await drain()
+    for one in (first, second, third):
+        assert (await site.get(f"/assets/{one['id']}")).json["status"] == "ready"
+        assert (await site.get(one["url"])).raw == picture(35, 35)
