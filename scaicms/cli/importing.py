@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -44,7 +45,7 @@ def import_(
     try:
         report = asyncio.run(_run(path, site, options, console))
     except SourceError as error:
-        console.print(f"[red]{error.code}:[/] {error}", highlight=False)
+        console.print(f"[red]{error.code}:[/] {_plain(str(error))}", highlight=False)
         raise typer.Exit(1) from None
     _show(report, console)
     raise typer.Exit(1 if report.failed else 0)
@@ -76,7 +77,7 @@ async def _run(path: Path, site_key: str, options: ImportOptions, console: Conso
             TimeElapsedColumn(),
             console=console,
         ) as bar:
-            task = bar.add_task(f"{path.name} → {site.key}/{options.type}".rstrip("/"), total=None)
+            task = bar.add_task(f"{_plain(path.name)} → {site.key}/{options.type}".rstrip("/"), total=None)
             importer: ImportBatches | RestoreBatches = services.get(ImportBatches)
             if options.format == "export":
                 importer = services.get(RestoreBatches)
@@ -90,6 +91,11 @@ async def _no_checkpoint(_: dict[str, Any]) -> None:
     """Run by hand there is nobody to continue: a broken run is run again, and skips what is in."""
 
 
+def _plain(text: str) -> str:
+    """What a file says, as it is: no markup of ours, nothing that a terminal would obey."""
+    return escape("".join(char if char.isprintable() else repr(char)[1:-1] for char in text))
+
+
 def _show(report: Report, console: Console) -> None:
     if report.problems:
         table = Table("", "where", "what", box=None)
@@ -98,13 +104,15 @@ def _show(report: Report, console: Console) -> None:
             where = f"{problem['source']}:{problem['line']}"
             if problem["locale"] is not None:
                 where += f" ({problem['locale']})"
-            table.add_row(f"[{colour}]{problem['level']}[/]", where, problem["message"])
+            table.add_row(f"[{colour}]{problem['level']}[/]", _plain(where), _plain(problem["message"]))
         console.print(table)
         left = len(report.problems) - SHOWN_PROBLEMS + report.problems_left_out
         if left > 0:
             console.print(f"… and {left} more.")
     for key, number in report.unmapped.items():
-        console.print(f"[yellow]not imported:[/] {key} of {number} rows has no field of that name")
+        console.print(f"[yellow]not imported:[/] {_plain(key)} of {number} rows has no field of that name")
+    if report.unmapped_left_out:
+        console.print(f"[yellow]not imported:[/] {report.unmapped_left_out} values of other names")
     console.print(
         f"{report.created} created, {report.translated} translated, {report.updated} updated, "
         f"{report.unchanged} unchanged, {report.failed} failed, of {report.total}; "

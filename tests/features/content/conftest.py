@@ -1,5 +1,9 @@
 """For the tests of content."""
 
+import asyncio
+import os
+import sys
+
 import pytest
 
 from tests.features.content.importing import form
@@ -23,5 +27,27 @@ async def run(articles, drain):
         assert answer.headers["Location"].endswith(answer.json["job_id"])
         await drain()
         return (await articles.get(f"/search/jobs/{answer.json['job_id']}")).json
+
+    return run
+
+
+@pytest.fixture
+def command(database):
+    """`scaicms` in a process of its own, over the engines of the tests."""
+    env = {
+        **os.environ,
+        "SCAICMS_ENV": "test",
+        "SCAICMS_HOME": str(database.home),
+        "SCAICMS_SECRET": database.secret.get_secret_value(),
+        "DATABASE_URL": database.database_url,
+        "REDIS_URL": database.redis_url,
+    }
+
+    async def run(*arguments):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scaicms", *arguments, env=env, stdout=-1, stderr=-2
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
 
     return run

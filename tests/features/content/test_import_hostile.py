@@ -115,3 +115,15 @@ async def test_each_line_of_an_export_that_says_what_no_database_holds_is_one_ba
     await drain()
     job = (await articles.get(f"/search/jobs/{answer.json['job_id']}")).json
     assert (job["state"], job["result"]["created"], job["result"]["failed"]) == ("done", 1, len(wrong))
+
+
+async def test_what_files_say_is_shown_by_the_command_line_as_it_is(articles, command, tmp_path):
+    (tmp_path / "[").mkdir()
+    (tmp_path / "[" / "id].md").write_text("---\ntitle: 5\n'[/red]': 1\n\"\\e[2J\": 1\n---\n")
+    (tmp_path / "b.md").write_text("---\ntitle: B\n'[/red]': 1\n\"\\e[2J\": 1\n---\n")
+    code, said = await command("import", str(tmp_path), "--site", articles.site, "--type", "article")
+    assert code == 1, said
+    assert "[/id].md" in said
+    assert "[/red]" in said
+    assert "\x1b[2J" not in said
+    assert "1 failed, of 2" in said

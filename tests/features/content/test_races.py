@@ -1,10 +1,7 @@
 """What is done at the same moment is done, both of it: what PostgreSQL ends for a deadlock is done again."""
 
 import asyncio
-import os
-import sys
 
-import pytest
 from aiohttp import FormData
 
 from tests.features.content.test_schedule_races import elsewhere, waiting
@@ -86,28 +83,6 @@ async def test_what_comes_after_a_bulk_operation_that_lost_a_deadlock_is_done_on
         answer = await asked
     assert [result["status"] for result in answer.json["results"]] == [201, 200, 201], answer.raw
     assert (await articles.get("/content?type=article&status=any")).json["total"] == 4
-
-
-@pytest.fixture
-def command(database, tmp_path):
-    """`scaicms` in a process of its own, over the engines of the tests."""
-    env = {
-        **os.environ,
-        "SCAICMS_ENV": "test",
-        "SCAICMS_HOME": str(database.home),
-        "SCAICMS_SECRET": database.secret.get_secret_value(),
-        "DATABASE_URL": database.database_url,
-        "REDIS_URL": database.redis_url,
-    }
-
-    async def run(*arguments):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scaicms", *arguments, env=env, stdout=-1, stderr=-2
-        )
-        said, _ = await process.communicate()
-        return process.returncode, said.decode()
-
-    return run
 
 
 ITEM = "SELECT 1 FROM items WHERE id = $1::uuid FOR UPDATE"
