@@ -33,6 +33,9 @@ from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 BATCH = 25
+MAX_BATCH = 10 * BATCH
+"""Rows that may stay together because they say that they are one item."""
+BATCH_CHARACTERS = 16 * 1024 * 1024
 MAX_REPORTED = 1000
 MAX_MESSAGE = 500
 MAX_NAME = 200
@@ -188,15 +191,25 @@ def _naming(site: Site, content_type: CompiledType, options: ImportOptions) -> N
 
 
 def _batches(rows: Iterator[Row | BadRow]) -> Iterator[list[Row | BadRow]]:
-    """Some rows at a time, all of an item together: a dry run sees its locales at once."""
+    """Some rows at a time, all of an item together: a dry run sees its locales at once. Not at any price: a batch is in
+    memory as a whole."""
     batch: list[Row | BadRow] = []
+    size = 0
     for row in rows:
-        if len(batch) >= BATCH and _item_of(row) != _item_of(batch[-1]):
+        full = len(batch) >= BATCH and (_item_of(row) != _item_of(batch[-1]) or len(batch) >= MAX_BATCH)
+        if full or size > BATCH_CHARACTERS:
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append(row)
+        size += _size_of(row)
     if batch:
         yield batch
+
+
+def _size_of(row: Row | BadRow) -> int:
+    if isinstance(row, BadRow):
+        return 0
+    return len(row.body or "") + sum(len(value) for value in row.values.values() if isinstance(value, str))
 
 
 def _by_item(batch: Iterable[Row | BadRow]) -> list[list[Row | BadRow]]:

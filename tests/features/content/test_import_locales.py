@@ -354,3 +354,30 @@ async def test_an_item_that_was_deleted_comes_back_with_all_of_its_locales(run, 
     changed = await run({**THREE, "post.md": post("Post again")})
     assert counts(changed) == {"total": 3, "created": 1, "translated": 2}
     assert [*(await told()).values()] == [{"en": "Post again", "de": "Beitrag", "fr": "Article"}]
+
+
+@pytest.mark.parametrize(
+    "told_so", ["translationKey: [a]", f"translationKey: {'x' * 400}", "locale: xx", "locale: [de]"]
+)
+async def test_what_cannot_say_a_locale_or_a_key_is_said_and_harms_nothing_else(run, told, stories, told_so):
+    await stories.post("/taxonomies", {"key": "topics", "name": "Topics"})
+    mapping = json.dumps({"taxonomies.topics": "tags"})
+    files = {**THREE, "post.de.md": post("Beitrag", 1, told_so, "tags: [a]"), "z.md": post("Z", 1, "lang: [de]")}
+    report = await run(files, mapping=mapping)
+    if told_so == "locale: [de]":
+        assert counts(report) == {"total": 4, "created": 2, "translated": 2}
+        assert (await told())["post"] == JOINED["post"]
+    else:
+        assert counts(report) == {"total": 4, "created": 2, "translated": 1, "failed": 1}
+        assert [source for source, *_ in problems(report, "error")] == ["post.de.md"]
+    assert report["unmapped"]["lang"] == 1
+
+
+async def test_very_many_and_very_large_rows_of_one_item_are_taken_some_at_a_time(run, told):
+    rows = [{"slug": "a", "title": "A", "locale": f"x{n}"} for n in range(600)]
+    rows += [{"slug": "b", "title": "B", "pad": "b" * 800_000, "locale": code} for code in ("en", "de", "fr")]
+    rows += [{"slug": f"c{n}", "title": "C", "pad": "c" * 800_000} for n in range(30)]
+    content = b"\n".join(json.dumps(row).encode() for row in rows)
+    report = await run(content, "rows.ndjson", publish="false")
+    assert counts(report) == {"total": 633, "created": 31, "translated": 2, "failed": 600}
+    assert (await told("any"))["b"] == {"en": "B", "de": "B", "fr": "B"}
