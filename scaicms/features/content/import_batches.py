@@ -29,7 +29,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import AppError
 from scaicms.kit.locales import known_locale
-from scaicms.kit.principal import Principal
+from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
 BATCH = 25
@@ -220,6 +220,13 @@ def _item_of(row: Row | BadRow) -> object:
     return row.item_key if isinstance(row, Row) else row
 
 
+def _within(scope: Scope | None, locale: str) -> Scope | None:
+    """The reach in the locale of a row, which its item may not have yet: that is asked when it is written."""
+    if scope is None:
+        return None
+    return replace(scope, bounds=tuple(replace(one, locales=None) for one in scope.bounds if one.reaches(None, locale)))
+
+
 class _UndoError(Exception):
     """Leaves a dry run's savepoint."""
 
@@ -311,7 +318,7 @@ class _Importer:
     async def _sources(self, row: Row) -> Sources:
         joined = Joined(row.key, row.base or row.key, row.item_key, row.locale or self._site.default_locale)
         digest = row.digest.encode() + self._salt
-        scope = self._principal.scope(permissions.UPDATE.code, self._site.id)
+        scope = _within(self._principal.scope(permissions.UPDATE.code, self._site.id), joined.locale)
         return await import_sources.look_up(self._site, self._type.id, joined, digest, scope)
 
     async def _store(self, row: Row, report: Report) -> str:
