@@ -97,7 +97,11 @@ async def test_a_preview_shows_what_its_creator_may_read_now(articles, granted, 
     item = await create(articles, body="text", price=3)
     editor = await granted(articles, "content:read", {"permission": "content:read_drafts", "fields": ["title", "body"]})
     preview = articles.with_token((await opened(editor, item))["token"])
-    assert (await preview.get(f"/content/{item['id']}")).json["data"] == {"title": "Hello", "body": "text"}
+    assert (await preview.get(f"/content/{item['id']}")).json["data"] == {
+        "title": "Hello",
+        "body": "text",
+        "body_html": "<p>text</p>\n",
+    }
     me = (await editor.get("/auth/profile")).json
     grants = ["content:read", {"permission": "content:read_drafts", "fields": ["title"]}]
     wanted = [{"permission": grant} if isinstance(grant, str) else grant for grant in grants]
