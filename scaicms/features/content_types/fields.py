@@ -156,8 +156,10 @@ class FieldDefinition(BaseModel):
                 raise ValueError(f"components and allowed belong to component, components and blocks, not {self.type}")
             return
         taken = self.component_keys
-        if not taken or len(set(taken)) != len(taken):
-            raise ValueError(f"a {self.type} field names the different components that it takes")
+        if not taken:
+            raise ValueError(f"a {self.type} field says which components it takes: in components, in allowed, or both")
+        if twice := sorted({key for key in taken if taken.count(key) > 1}):
+            raise ValueError(f"components and allowed name each component once: {', '.join(twice)}")
         if self.type != "blocks" and len(taken) != 1:
             raise ValueError(f"a {self.type} field takes one kind of component; blocks take several")
 

@@ -38,6 +38,7 @@ MAX_URL = 2_000
 MAX_INTEGER = 2**53
 # The shape that HTML's <input type=email> accepts, with a dotted domain.
 EMAIL_PATTERN = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
+_NO_EMAIL = "must be an e-mail address as jo@example.com"
 SLUG_PATTERN = r"^[a-z0-9]+(?:-[a-z0-9]+)*$"
 COLOR_PATTERN = r"#[0-9A-Fa-f]{6}(?:[0-9A-Fa-f]{2})?"
 URL_STARTS = ("https://", "http://", "mailto:", "/")
@@ -91,12 +92,12 @@ def no_nul(value: str) -> str:
     return value
 
 
-def _matching(pattern: str) -> Callable[[str], str]:
-    compiled = re2.compile(pattern)
+def _matching(pattern: str, wrong: str | None = None) -> Callable[[str], str]:
+    compiled, wrong = re2.compile(pattern), wrong or f"does not match the pattern {pattern}"
 
     def check(value: str) -> str:
         if compiled.fullmatch(value) is None:
-            raise ValueError(f"does not match the pattern {pattern}")
+            raise ValueError(wrong)
         return value
 
     return check
@@ -205,7 +206,7 @@ _ID = Annotated[str, BeforeValidator(_id_of("item")), Field(json_schema_extra={"
 _ASSET_ID = Annotated[str, BeforeValidator(_id_of("asset")), Field(json_schema_extra={"format": "uuid"})]
 _COLOR = Annotated[
     StrictStr,
-    AfterValidator(_matching(COLOR_PATTERN)),
+    AfterValidator(_matching(COLOR_PATTERN, "must be a color as #1a2b3c or #1a2b3cff")),
     AfterValidator(str.lower),
     Field(json_schema_extra={"pattern": f"^{COLOR_PATTERN}$"}),
 ]
@@ -238,7 +239,7 @@ BUILDERS: Mapping[str, Callable[[FieldDefinition], Any]] = {
     "select": _choices,
     "multiselect": lambda field: list_of(_choices(field) if field.options else _TAG, field),
     "slug": lambda field: Annotated[_string(200)(field), StringConstraints(pattern=SLUG_PATTERN)],
-    "email": lambda field: Annotated[_string(320)(field), AfterValidator(_matching(EMAIL_PATTERN))],
+    "email": lambda field: Annotated[_string(320)(field), AfterValidator(_matching(EMAIL_PATTERN, _NO_EMAIL))],
     "url": lambda field: Annotated[_string(MAX_URL)(field), AfterValidator(_url_text)],
     "color": lambda _: _COLOR,
     "geo": lambda _: Geo,
