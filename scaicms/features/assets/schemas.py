@@ -136,5 +136,24 @@ class AssetOut(Answer):
     updated_by: UUID | None
 
 
+class AssetShown(Answer):
+    """An asset as items show it."""
+
+    id: UUID
+    url: str
+    filename: str
+    content_type: str | None
+    status: Literal["processing", "ready", "failed"]
+    size: int
+    width: int | None
+    height: int | None
+    alt: str | None
+    title: str | None
+    blurhash: str | None
+    color: str | None
+    focal_point: FocalPoint | None
+    variants: list[VariantOut]
+
+
 class AssetAccepted(AssetOut):
     job_id: UUID | None = Field(description="What reads the file; that of earlier where the bytes are known.")

@@ -14,12 +14,12 @@ from scaicms.features.content.schemas import (
     DeleteItem,
     ItemList,
     ItemOut,
-    ItemWithIncluded,
     ListItems,
     PatchItem,
     PutItem,
     QueryItems,
     ReadItemAsOf,
+    ReadItemOut,
     SaveItem,
 )
 from scaicms.features.content.service import ContentService
@@ -105,7 +105,7 @@ async def create_item(call: Call) -> web.StreamResponse:
     permission=permissions.READ,
     summary="Read one item by its slug",
     query=ReadItemAsOf,
-    response=ItemWithIncluded,
+    response=ReadItemOut,
     errors=(404,),
     conditional=True,
 )
@@ -151,7 +151,7 @@ async def read_preview(call: Call) -> web.StreamResponse:
     description="With the token of a preview in the place of an access token: the draft that it is for, `no-store`.",
     preview=read_preview,
     query=ReadItemAsOf,
-    response=ItemWithIncluded,
+    response=ReadItemOut,
     errors=(404,),
     conditional=True,
 )

@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, WithJsonSchema, model_validator
 
+from scaicms.features.assets.schemas import AssetShown
 from scaicms.features.content.past import AsOf
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
 from scaicms.kit.schemas import Answer, Body, PageQuery, Query
@@ -93,10 +94,46 @@ class ItemOut(Answer):
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
 
+class ItemPart(Answer):
+    """The members of an item that `fields=` names; null where the item has none."""
+
+    id: UUID | None = None
+    type: str | None = None
+    slug: str | None = None
+    locale: str | None = None
+    locales: list[str] | None = None
+    status: Status | None = None
+    version: int | None = None
+    data: dict[str, Any] | None = None
+    taxonomies: dict[str, list[TermShown]] | None = None
+    created_at: datetime | None = None
+    created_by: UUID | None = None
+    updated_at: datetime | None = None
+    updated_by: UUID | None = None
+    published_at: datetime | None = None
+    publish_at: datetime | None = None
+    unpublish_at: datetime | None = None
+    fallback_fields: dict[str, str] | None = None
+    unpublished: list[UnpublishedTarget] | None = None
+    stage: str | None = None
+
+
+Included = Annotated[
+    dict[UUID, ItemOut | ItemPart | AssetShown] | None,
+    Field(description="With `include=`: the published items and the assets that fields lead to, each once, by id."),
+]
+
+
 class ItemWithIncluded(ItemOut):
-    included: dict[UUID, ItemOut] | None = Field(
-        default=None, description="With `include=`: the published items that relations lead to, by their ids."
-    )
+    included: Included = None
+
+
+class ItemPartWithIncluded(ItemPart):
+    included: Included = None
+
+
+class ReadItemOut(RootModel[ItemWithIncluded | ItemPartWithIncluded]):
+    """An item; with `fields=` a part of it."""
 
 
 class ExplainedFilter(Answer):
@@ -124,7 +161,7 @@ class Explained(Answer):
 
 
 class ItemList(Answer):
-    items: list[ItemOut]
+    items: list[ItemOut | ItemPart] = Field(description="Whole, or with `fields=` the members that it names.")
     total: int | None
     page: int | None = Field(description="Null where a cursor is asked with.")
     page_size: int
@@ -132,9 +169,7 @@ class ItemList(Answer):
         default=None, description="With `cursor=`: where the next page begins; null on the last one."
     )
     explain: Explained | None = Field(default=None, description="With `explain=1`.")
-    included: dict[UUID, ItemOut] | None = Field(
-        default=None, description="With `include=`: the published items that relations lead to, each once, by id."
-    )
+    included: Included = None
 
 
 Include = Annotated[str, Field(max_length=1000, examples=["author,author.avatar"])]
