@@ -217,7 +217,7 @@ async def test_lists_hold_what_the_filters_say_by_parameters_and_as_json(world, 
 
 
 @QUICK
-@given(tree=st.none() | TREES, sort=SORTS, size=st.integers(1, 15))
+@given(tree=st.none() | TREES, sort=SORTS, size=st.sampled_from((2, 5, 9, 15)))
 async def test_cursors_pass_every_item_once_in_order(world, tree, sort, size):
     query = {"type": "thing", "sort": sort, "filter": tree or {}}
     whole = ids(await world.post("/content/query", {**query, "page_size": 200}))
