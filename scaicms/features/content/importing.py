@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from scaicms.features.content import access, permissions
 from scaicms.features.content.events import ContentImportRequested
@@ -99,6 +100,12 @@ class ImportService(Service):
             return job_id
 
 
+def _wrong(error: ErrorDetails) -> FieldError:
+    """With a pointer to the target; behind it stands which kind of source was meant."""
+    target = [str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"][:1]]
+    return FieldError("/".join(["/mapping", *target]), error["type"], error["msg"])
+
+
 def mapping_of(content_type: CompiledType, options: ImportOptions) -> Mapping | None:
     """The mapping that holds: the one given, else the type's own.
 
@@ -112,8 +119,7 @@ def mapping_of(content_type: CompiledType, options: ImportOptions) -> Mapping | 
     try:
         return Mapping.model_validate(raw)
     except ValidationError as error:
-        wrong = [FieldError("/mapping", e["type"], e["msg"]) for e in error.errors(include_input=False)]
-        raise InvalidError("The mapping is not valid.", errors=wrong) from None
+        raise InvalidError("The mapping is not valid.", errors=[_wrong(one) for one in error.errors()]) from None
 
 
 def keys_of(content_type: CompiledType) -> list[tuple[str, str]]:

@@ -87,7 +87,8 @@ async def test_a_source_that_cannot_be_read_is_dead_with_the_reason(run):
         ({}, "/type"),
         ({"type": "article", "publish": "yes"}, "/publish"),
         ({"type": "article", "mapping": "{"}, "/mapping"),
-        ({"type": "article", "mapping": '{"title": {"from": "x", "pattern": "("}}'}, "/mapping"),
+        ({"type": "article", "mapping": '{"title": {"from": "x", "pattern": "("}}'}, "/mapping/title"),
+        ({"type": "article", "mapping": '{"fields": {"title": "x"}}'}, "/mapping/fields"),
         ({"type": "article", "colour": "red"}, "/colour"),
     ],
 )

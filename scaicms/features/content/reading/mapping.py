@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, RootModel, Tag, model_validator
 
 from scaicms.kit import markdown
 from scaicms.kit.slugs import slugify
@@ -81,7 +81,26 @@ class Constant(BaseModel):
     value: JsonValue
 
 
-class Mapping(RootModel[dict[Path, Path | Extraction | Constant]]):
+def _kind(value: object) -> str | None:
+    """Which kind of source it is meant to be; None: there is no such kind."""
+    if isinstance(value, str):
+        return "source"
+    if isinstance(value, Extraction) or (isinstance(value, dict) and "from" in value):
+        return "from"
+    return "value" if isinstance(value, Constant) or (isinstance(value, dict) and "value" in value) else None
+
+
+Source = Annotated[
+    Annotated[Path, Tag("source")] | Annotated[Extraction, Tag("from")] | Annotated[Constant, Tag("value")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_source",
+        custom_error_message='takes the name of a source, {{"from": …, "pattern": …}} or {{"value": …}}',
+    ),
+]
+
+
+class Mapping(RootModel[dict[Path, Source]]):
     """Targets and where their values come from, laid over the default of `apply_mapping`.
 
     A target is a field's key, `taxonomies.` with the key of a taxonomy, `$slug` or `$locale`. A source is a dotted
