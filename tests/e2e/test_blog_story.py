@@ -13,6 +13,7 @@ import sys
 import tarfile
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -268,7 +269,8 @@ async def tell(blog, archive):
     worker = asyncio.create_task(rename(blog))
     readers = Readers(blog, posts, worker)
     readers.teams = Counter(post["data"]["team"] for post in before[0] if "team" in post["data"])
-    readers.moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    # Not the beginning of the second, in which it may still have been moving in.
+    readers.moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     kinds = (
         readers.an_item,
         readers.a_list,
