@@ -65,7 +65,7 @@ async def _stream(request: web.Request, response: web.StreamResponse, pieces: As
                 async for piece in pieces:
                     await _send(response, piece)
                 await response.write_eof()
-            except Exception:
+            except Exception:  # whatever it was: it goes on as it came
                 if request.transport is not None:
                     request.transport.abort()
                 raise

@@ -1,4 +1,4 @@
-"""Use cases of assets. Reading their files is in `processing`, sending them in `sending`."""
+"""Use cases of assets. Reading their files is in `processing`, sending them in `file_routes`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace

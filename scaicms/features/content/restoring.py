@@ -123,7 +123,7 @@ class RestoreBatches(Service):
             report.failed += 1
             report.problem("error", filename, line.number, error.code, error.in_words)
             return
-        except Exception as error:
+        except Exception as error:  # also what the ORM makes of the driver's errors; all others go on as they came
             # The last word is the database's: a line that it refuses takes no other along.
             if not isinstance(error, _REFUSED) and not isinstance(error.__cause__, _REFUSED):
                 raise

@@ -21,7 +21,9 @@ async def find_by_name(site_id: UUID, name: str) -> WebhookRow | None:
     return await WebhookRow.filter(site_id=site_id, name=name).first()
 
 
-async def count(site_id: UUID) -> int:
+async def count_held(site_id: UUID) -> int:
+    """How many there are; nobody adds one until the transaction ends."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended('webhooks:' || $1::text, 0))", str(site_id))
     return await WebhookRow.filter(site_id=site_id).count()
 
 

@@ -92,7 +92,7 @@ class WebhookService(Service):
         )
         try:
             async with db.transaction():
-                if await repository.count(site.id) >= MAX_WEBHOOKS:
+                if await repository.count_held(site.id) >= MAX_WEBHOOKS:
                     raise ConflictError(f"A site has at most {MAX_WEBHOOKS} webhooks.", code="too_many_webhooks")
                 await row.save(force_create=True)
                 await record(WebhookCreated(site_id=site.id, aggregate_id=row.id, name=row.name), actor=principal)

@@ -125,7 +125,7 @@ async def test_a_file_is_counted_while_it_arrives(site, services, monkeypatch):
 async def test_an_upload_that_stops_is_cut_off(site, client, services):
     async def slowly():
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n' + bytes(5_000_000)
-        await asyncio.sleep(10)
+        await asyncio.sleep(10)  # longer than a body may stand still; the answer does not wait for it
         yield b"\r\n--b--\r\n"
 
     headers = {

@@ -149,7 +149,7 @@ async def test_a_translation_under_way_is_waited_for_and_counted(stories, admin,
     async with db.transaction():
         await services.get(TranslationService).put(SYSTEM, known, item["id"], "de", {"title": "Hallo"})
         removing = asyncio.create_task(change(stories, admin, WITHOUT_GERMAN))
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # time enough to do it, did it not wait
         assert not removing.done()
     assert (await removing).code == "locale_in_use"
 
