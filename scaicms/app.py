@@ -15,6 +15,7 @@ from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.memory import give_back_forever
 from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
+from scaicms.web import protocol
 from scaicms.web.dispatch import add_operations
 from scaicms.web.middleware import outer
 from scaicms.web.openapi import setup_openapi
@@ -26,7 +27,10 @@ TIDY_SECONDS = 5.0
 
 def create_app(settings: Settings) -> web.Application:
     """The web application. Connections are opened at start-up and closed at clean-up."""
-    app = web.Application(middlewares=[outer], client_max_size=settings.body_limit)
+    protocol.install()
+    # Bodies are decoded by `web/decoding.py`.
+    handler_args = {"auto_decompress": False}
+    app = web.Application(middlewares=[outer], client_max_size=settings.body_limit, handler_args=handler_args)
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with create_services(settings, kind="web") as services:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable
 from typing import Any, TypeVar
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from scaicms.kit import json
@@ -15,6 +16,7 @@ from scaicms.kit.errors import (
     UnsupportedMediaTypeError,
 )
 from scaicms.kit.schemas import field_errors
+from scaicms.web.decoding import Decoder, coding_of
 
 CHUNK_BYTES = 64 * 1024
 
@@ -26,34 +28,54 @@ async def paced(reading: Awaitable[ReadT], idle_seconds: float) -> ReadT:
     """Wait for the next piece of a body.
 
     Raises:
-        BadRequestError: the client sent nothing for `idle_seconds`.
+        BadRequestError: the client sent nothing for `idle_seconds`, or its framing is broken (chunks, length).
     """
     try:
         async with asyncio.timeout(idle_seconds):
             return await reading
+    except HttpProcessingError:
+        message = "The body is not framed as its headers say: check Content-Length and Transfer-Encoding."
+        raise BadRequestError(message, code="invalid_transfer", headers={"Connection": "close"}) from None
     except TimeoutError:
         message = f"The body stopped arriving for {idle_seconds:g} s."
         raise BadRequestError(message, code="body_timeout", headers={"Connection": "close"}) from None
 
 
 async def stream_body(request: web.Request, *, limit: int, idle_seconds: float) -> AsyncIterator[bytes]:
-    """The body in chunks.
+    """The body in chunks, decoded where it has a Content-Encoding.
 
     Raises:
-        TooLargeError: more than `limit` bytes, announced or sent.
-        BadRequestError: the client sent nothing for `idle_seconds`, or went away.
+        TooLargeError: more than `limit` bytes, announced, sent or decoded.
+        BadRequestError: the client sent nothing for `idle_seconds`, or what it sent cannot be read.
+        UnsupportedMediaTypeError: an unknown Content-Encoding.
     """
+    coding = coding_of(request)
     if (request.content_length or 0) > limit:
         raise TooLargeError(f"The body is larger than {limit} bytes.")
     seen = 0
-    while True:
-        chunk = await paced(request.content.read(CHUNK_BYTES), idle_seconds)
-        if not chunk:
-            return
-        seen += len(chunk)
+    pieces = _sent(request, idle_seconds) if coding is None else _decoded(request, coding, idle_seconds)
+    async for piece in pieces:
+        seen += len(piece)
         if seen > limit:
             raise TooLargeError(f"The body is larger than {limit} bytes.")
+        yield piece
+
+
+async def _sent(request: web.Request, idle_seconds: float) -> AsyncIterator[bytes]:
+    while chunk := await paced(request.content.read(CHUNK_BYTES), idle_seconds):
         yield chunk
+
+
+async def _decoded(request: web.Request, coding: str, idle_seconds: float) -> AsyncIterator[bytes]:
+    decoder, is_empty = Decoder(coding), True
+    async for chunk in _sent(request, idle_seconds):
+        is_empty = False
+        for piece in decoder.decode(chunk):
+            yield piece
+    if is_empty:  # a request without a body may name a coding all the same
+        return
+    for piece in decoder.finish():
+        yield piece
 
 
 async def read_body(request: web.Request, *, limit: int, idle_seconds: float) -> bytes:
@@ -65,7 +87,7 @@ def parse_json(request: web.Request, raw: bytes) -> Any:
     """A JSON value from a body that says it is JSON."""
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         raise UnsupportedMediaTypeError("Send the body as application/json.")
-    if request.charset not in (None, "utf-8", "UTF-8"):
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaTypeError("JSON is UTF-8 (RFC 8259 §8.1).")
     try:
         return json.loads_bounded(raw)

@@ -10,6 +10,7 @@ from aiohttp import web
 from scaicms.infra import db
 from scaicms.infra.idempotency import store
 from scaicms.kit.errors import BadRequestError, ConflictError, InvalidError
+from scaicms.kit.ids import parse_id
 from scaicms.web.call import Call
 from scaicms.web.operation import Handler
 from scaicms.web.replies import JSON_TYPE
@@ -56,11 +57,18 @@ async def answer_once(call: Call, handler: Handler) -> web.StreamResponse:
 
 
 def _scope(call: Call, key: str) -> str:
-    site = call.request.headers.get("X-Site-ID", "") if call.operation.site else ""
-    # Who is not known is told apart from others by where they are.
+    """What a key is unique in: caller, site and operation, by their ids, however the request names them."""
+    site = str(call.site.id) if call.operation.site else ""
+    # Anonymous callers are told apart by their addresses.
     owner = f"{call.principal.kind}:{call.principal.id or call.address}"
-    parts = (owner, site, call.operation.method, call.request.path, key)
+    parts = (owner, site, call.operation.method, _path(call), key)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _path(call: Call) -> str:
+    """The path with its ids in lower case: other spellings of an id name the same thing."""
+    named = {name: str(parse_id(value) or value) for name, value in call.request.match_info.items()}
+    return "\0".join([call.operation.path, *(f"{name}={named[name]}" for name in sorted(named))])
 
 
 async def _fingerprint(call: Call) -> bytes:

@@ -1,9 +1,11 @@
 """Endpoints for those who run it: alive, ready, metrics."""
 
 import asyncio
+import contextlib
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client.platform_collector import PLATFORM_COLLECTOR
 from prometheus_client.registry import REGISTRY
 
 from scaicms.infra import db
@@ -73,7 +75,14 @@ def _registry() -> CollectorRegistry:
     return shared
 
 
+def _hide_versions() -> None:
+    """Take `python_info` out of `/metrics`, which anybody who reaches the port can read."""
+    with contextlib.suppress(KeyError):  # the second application of a process
+        REGISTRY.unregister(PLATFORM_COLLECTOR)
+
+
 def add_operations_endpoints(app: web.Application) -> None:
+    _hide_versions()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)

@@ -18,6 +18,7 @@ from scaicms.kit.errors import (
     UnsupportedMediaTypeError,
 )
 from scaicms.web.body import CHUNK_BYTES, paced
+from scaicms.web.decoding import refuse_coding
 
 MAX_PART_BYTES = 64 * 1024
 HEAD_BYTES = 64
@@ -45,12 +46,13 @@ async def received(
     """The form of `request`, with its file under `key`; the stored file is removed again when the block fails.
 
     Raises:
-        UnsupportedMediaTypeError: the body is no multipart/form-data.
+        UnsupportedMediaTypeError: the body is no multipart/form-data, or has a Content-Encoding.
         InvalidError: a part is unknown, given twice, or there is no `file`.
         TooLargeError: the file is larger than it may be.
     """
     if request.content_type != "multipart/form-data":
         raise UnsupportedMediaTypeError("Send the file as multipart/form-data.")
+    refuse_coding(request)
     upload = Upload(key)
     try:
         await _receive(request, storage, upload, parts=parts, limit=limit, idle_seconds=idle_seconds)
@@ -84,8 +86,10 @@ async def _receive(
                 await _store(part, storage, upload, limit=limit, idle_seconds=idle_seconds)
             else:
                 upload.values[name] = await _text(part, idle_seconds)
-    except (ValueError, AssertionError, HttpProcessingError) as error:
-        raise BadRequestError(f"The multipart body cannot be read: {error}.", code="invalid_multipart") from None
+    except (ValueError, LookupError, AssertionError, HttpProcessingError):
+        # LookupError: `filename*` names a charset that does not exist.
+        message = "The multipart body cannot be read. Check its boundary, its headers, and that text is UTF-8."
+        raise BadRequestError(message, code="invalid_multipart") from None
     if not upload.is_stored:
         raise _wrong("file", "required", "There is no part named file.")
 

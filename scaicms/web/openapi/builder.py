@@ -20,7 +20,8 @@ DESCRIPTION = """Multi-site, API-first content management.
 
 Lists are `{"items", "total"}`; errors are `{"detail": {"code", "message", "request_id", "errors"?}}`. Authenticate
 with `Authorization: Bearer`, an access token from `POST /auth/login` or an API key (`scai_…`). Operations on the
-content of a site name it in `X-Site-ID`. Unknown query parameters and body keys are refused."""
+content of a site name it in `X-Site-ID`. Unknown query parameters and body keys are refused. JSON bodies may be sent
+with `Content-Encoding: gzip` or `deflate`; limits count the decoded bytes."""
 
 _PARAMETERS = {
     "SiteID": ("X-Site-ID", True, "The site, by id or key."),

@@ -191,7 +191,7 @@ def _statuses(operation: Operation) -> set[int]:
     if operation.body is not None or operation.multipart is not None:
         statuses |= {413, 415, 422}
     if operation.method == "POST":
-        statuses |= {409, 413, 422}
+        statuses |= {409, 413, 415, 422}
     if operation.site:
         statuses |= {403, 422}
     if operation.ranges:
