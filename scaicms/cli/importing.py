@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from scaicms.connect import create_services
-from scaicms.features.content.import_batches import ImportBatches, Report
+from scaicms.features.content.import_batches import ImportBatches
+from scaicms.features.content.import_report import Report
 from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.reading.rows import SourceError
 from scaicms.features.content.restoring import RestoreBatches
@@ -28,7 +29,7 @@ def import_(
     site: Annotated[str, typer.Option(help="Key or id of the site.")],
     type_: Annotated[str | None, typer.Option("--type", help="Key of the content type; not with an export.")] = None,
     format_: Annotated[str, typer.Option("--format", help="rows, or export: what `scaicms export` wrote.")] = "rows",
-    publish: Annotated[bool, typer.Option(help="Publish what goes in, or leave it as drafts.")] = True,
+    publish: Annotated[bool, typer.Option(help="Publish what is no draft in its source, or nothing.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would happen; change nothing.")] = False,
     mapping: Annotated[str | None, typer.Option(help="JSON, or @FILE: field → source. See docs/import.md.")] = None,
 ) -> None:
@@ -43,7 +44,7 @@ def import_(
         options = ImportOptions(type_, publish=publish, dry_run=dry_run, mapping=_read_mapping(mapping))
     console = Console()
     try:
-        report = asyncio.run(_run(path, site, options, console))
+        report = asyncio.run(_run(path.resolve(), site, options, console))
     except SourceError as error:
         console.print(f"[red]{error.code}:[/] {_plain(str(error))}", highlight=False)
         raise typer.Exit(1) from None
@@ -81,7 +82,7 @@ async def _run(path: Path, site_key: str, options: ImportOptions, console: Conso
             importer: ImportBatches | RestoreBatches = services.get(ImportBatches)
             if options.format == "export":
                 importer = services.get(RestoreBatches)
-            batches = importer.batches(SYSTEM, site, path, options, filename=path.name, checkpoint=_no_checkpoint)
+            batches = importer.batches(SYSTEM, site, path, options, filename=str(path), checkpoint=_no_checkpoint)
             async for report in batches:
                 bar.update(task, total=report.total, completed=report.done)
     return report
@@ -109,6 +110,7 @@ def _show(report: Report, console: Console) -> None:
         left = len(report.problems) - SHOWN_PROBLEMS + report.problems_left_out
         if left > 0:
             console.print(f"… and {left} more.")
+    _show_not_published(report, console)
     for key, number in report.unmapped.items():
         console.print(f"[yellow]not imported:[/] {_plain(key)} of {number} rows has no field of that name")
     if report.unmapped_left_out:
@@ -116,5 +118,18 @@ def _show(report: Report, console: Console) -> None:
     console.print(
         f"{report.created} created, {report.translated} translated, {report.updated} updated, "
         f"{report.unchanged} unchanged, {report.failed} failed, of {report.total}; "
-        f"{report.ignored_files} other files ignored."
+        f"{report.drafts} left as drafts, {report.scheduled} scheduled; {report.ignored_files} other files ignored."
     )
+
+
+def _show_not_published(report: Report, console: Console) -> None:
+    if not report.not_published:
+        return
+    table = Table("not published", "where", "why", box=None)
+    for row in report.not_published[:SHOWN_PROBLEMS]:
+        where = f"{row['source']}:{row['line']} ({row['locale']})"
+        table.add_row(f"[yellow]{row['state']}[/]", _plain(where), _plain(row["reason"]))
+    console.print(table)
+    left = len(report.not_published) - SHOWN_PROBLEMS + report.not_published_left_out
+    if left > 0:
+        console.print(f"… and {left} more.")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -12,13 +12,18 @@ from uuid import UUID
 from scaicms.features.content import import_sources, permissions, repository, revision_repository
 from scaicms.features.content.errors import SlugTakenError, SourceTakenError
 from scaicms.features.content.import_entries import ImportedEntries
+from scaicms.features.content.import_publication import ImportedPublication
+from scaicms.features.content.import_report import Report
 from scaicms.features.content.import_sources import Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
+from scaicms.features.content.publishing import PublishingService
 from scaicms.features.content.reading.mapping import MappedRow, apply_mapping
+from scaicms.features.content.reading.marks import Verdict
 from scaicms.features.content.reading.naming import Naming
 from scaicms.features.content.reading.rows import BadRow, Row
 from scaicms.features.content.reading.sources import open_source
+from scaicms.features.content.scheduling import ScheduleService
 from scaicms.features.content.schemas import CreateItem
 from scaicms.features.content.service import ContentService
 from scaicms.features.content.translations import TranslationService
@@ -36,83 +41,10 @@ BATCH = 25
 MAX_BATCH = 10 * BATCH
 """Rows that may stay together because they say that they are one item."""
 BATCH_CHARACTERS = 16 * 1024 * 1024
-MAX_REPORTED = 1000
-MAX_MESSAGE = 500
-MAX_NAME = 200
 SLUG_TRIES = (20, 200, 2000)
 """How many slugs are looked at in one go, until one is free."""
 
 Checkpoint = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Report:
-    """How an import stands. `problems` names every row that did not go in, or went in with a warning.
-
-    Rows that became another locale of an item are `translated`; `updated` and `unchanged` are about what was there.
-    """
-
-    total: int = 0
-    done: int = 0
-    created: int = 0
-    translated: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    problems: list[dict[str, Any]] = field(default_factory=list)
-    problems_left_out: int = 0
-    unmapped: dict[str, int] = field(default_factory=dict)
-    unmapped_left_out: int = 0
-    terms_made: int = 0
-    ignored_files: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def resumed(cls, progress: dict[str, Any] | None) -> "Report | None":
-        """From where an earlier turn ended. Releases that did not join translations took rows in another order: what
-        they began is begun anew, and finds unchanged what they have brought in."""
-        return cls(**progress) if progress and "translated" in progress else None
-
-    def copy(self) -> "Report":
-        return replace(self, problems=[*self.problems], unmapped={**self.unmapped})
-
-    def problem(
-        self,
-        level: str,
-        source: str,
-        line: int,
-        code: str,
-        message: str,
-        *,
-        item: str | None = None,
-        locale: str | None = None,
-    ) -> None:
-        """`item` is what joins the rows of one item, where the row could be read. Texts are cut: they quote the row."""
-        if len(self.problems) >= MAX_REPORTED:
-            self.problems_left_out += 1
-            return
-        names = {"source": source, "item": item, "locale": locale}
-        about = {name: value and _short(value, MAX_NAME) for name, value in names.items()}
-        self.problems.append(
-            {"level": level, **about, "line": line, "code": code, "message": _short(message, MAX_MESSAGE)}
-        )
-
-    def not_mapped(self, names: Iterable[str]) -> None:
-        """Count what no field takes, of up to so many different names."""
-        for name in names:
-            short = _short(name, MAX_NAME)
-            if short in self.unmapped or len(self.unmapped) < MAX_REPORTED:
-                self.unmapped[short] = self.unmapped.get(short, 0) + 1
-            else:
-                self.unmapped_left_out += 1
-
-
-def _short(text: str, length: int) -> str:
-    """Cut, and without NUL, which no JSON of the database can hold: what is wrong with a row may be just that."""
-    text = text if len(text) <= length else f"{text[: length - 1]}…"
-    return text.replace("\0", "\\0")
 
 
 class ImportBatches(Service):
@@ -125,6 +57,8 @@ class ImportBatches(Service):
         self._translations = services.get(TranslationService)
         self._terms = services.get(TermService)
         self._links = services.get(TermLinks)
+        self._publishing = services.get(PublishingService)
+        self._schedule = services.get(ScheduleService)
 
     async def batches(
         self,
@@ -146,9 +80,12 @@ class ImportBatches(Service):
         """
         content_type = await self._imports.check(principal, site, options)
         terms = ImportedTerms(self._terms, principal, site, dry_run=options.dry_run)
-        ways = (self._content, self._translations, self._links)
-        entries = ImportedEntries(*ways, principal, site, content_type, publish=options.publish)
-        importer = _Importer(self._content, terms, entries, principal, site, content_type, options)
+        publication = ImportedPublication(self._publishing, self._schedule, principal, site)
+        ways = (self._content, self._translations, self._links, publication)
+        entries = ImportedEntries(*ways, principal, site, content_type)
+        importer = _Importer(
+            self._content, terms, entries, publication, principal, site, content_type, options, filename
+        )
         source = open_source(path, name=filename, naming=_naming(site, content_type, options))
         report = Report.resumed(resume) or Report(total=await asyncio.to_thread(source.count))
         batches = _batches(source.rows(report.done))
@@ -239,18 +176,22 @@ class _Importer:
         content: ContentService,
         terms: ImportedTerms,
         entries: ImportedEntries,
+        publication: ImportedPublication,
         principal: Principal,
         site: Site,
         content_type: CompiledType,
         options: ImportOptions,
+        filename: str,
     ) -> None:
         self._content = content
         self._terms = terms
         self._entries = entries
+        self._publication = publication
         self._principal = principal
         self._site = site
         self._type = content_type
         self._options = options
+        self._filename = filename
         self._mapping = mapping_of(content_type, options)
         # The same file under another mapping is another input.
         raw = self._mapping.model_dump(mode="json", by_alias=True) if self._mapping else None
@@ -259,6 +200,7 @@ class _Importer:
     async def prepare(self, batch: Iterable[Row | BadRow]) -> None:
         """Have the terms at hand that new and changed rows name. Those that follow another row name none that are new:
         they may have names of their own for what its terms are called."""
+        await self._publication.set_time()
         if self._mapping is None or not self._mapping.taxonomies:
             return
         named: list[Named] = []
@@ -267,7 +209,7 @@ class _Importer:
             for row in rows:
                 if not isinstance(row, Row):
                     continue
-                sources = await self._sources(row)
+                sources = await self._sources(row, self._verdict(row))
                 if sources.are_foreign:
                     continue
                 mapped = apply_mapping(row, keys_of(self._type), self._mapping)
@@ -315,25 +257,37 @@ class _Importer:
         locale = row.locale or self._site.default_locale
         report.problem(level, row.source, row.line, code, message, item=row.item_name, locale=locale)
 
-    async def _sources(self, row: Row) -> Sources:
+    def _verdict(self, row: Row) -> Verdict | None:
+        """What the row's own marks make of it; None where the import publishes nothing."""
+        if not self._options.publish:
+            return None
+        return self._publication.verdict(row, keys_of(self._type), self._mapping, self._filename)
+
+    async def _sources(self, row: Row, verdict: Verdict | None) -> Sources:
         joined = Joined(row.key, row.base or row.key, row.item_key, row.locale or self._site.default_locale)
-        digest = row.digest.encode() + self._salt
+        digest = row.digest.encode() + self._salt + (verdict.digest() if verdict is not None else b"")
         scope = _within(self._principal.scope(permissions.UPDATE.code, self._site.id), joined.locale)
         return await import_sources.look_up(self._site, self._type.id, joined, digest, scope)
 
     async def _store(self, row: Row, report: Report) -> str:
-        sources = await self._sources(row)
+        verdict = self._verdict(row)
+        sources = await self._sources(row, verdict)
         if sources.are_foreign:
             # Nor does it become an item of the caller's: what its owner imports next would go there.
             raise SourceTakenError
         if sources.are_unchanged:
             return "unchanged"
         mapped = apply_mapping(row, keys_of(self._type), self._mapping)
-        report.not_mapped(mapped.unmapped)
+        report.not_mapped(name for name in mapped.unmapped if verdict is None or name not in verdict.keys)
         warn = partial(self._tell, report, "warning", row, "warning")
         for warning in mapped.warnings:
             warn(warning)
-        outcome, item_id = await self._write(row, mapped, sources.item_id, warn)
+        outcome, item_id, verdict = await self._write(row, mapped, sources.item_id, verdict, warn)
+        if verdict is not None and verdict.state != "publish":
+            locale = row.locale or self._site.default_locale
+            report.hold_back(row.source, row.line, verdict, item=row.item_name, locale=locale)
+            if verdict.warning is not None:
+                self._tell(report, "warning", row, "not_published", verdict.warning)
         await import_sources.put(self._site.id, self._type.id, sources.key, sources.digest, item_id)
         if sources.key != row.item_key:
             await import_sources.put_item(self._site.id, self._type.id, row.item_key, item_id)
@@ -342,13 +296,19 @@ class _Importer:
         return outcome
 
     async def _write(
-        self, row: Row, mapped: MappedRow, item_id: UUID | None, warn: Callable[[str], None]
-    ) -> tuple[str, UUID]:
+        self,
+        row: Row,
+        mapped: MappedRow,
+        item_id: UUID | None,
+        verdict: Verdict | None,
+        warn: Callable[[str], None],
+    ) -> tuple[str, UUID, Verdict | None]:
+        """What became of the row, its item, and what was done about its publication."""
         given = self._terms.given(mapped.terms)
         if item_id is not None:
-            outcome = await self._entries.write(item_id, mapped, given, warn)
-            if outcome is not None:
-                return outcome, item_id  # else deleted since: it is imported anew
+            written = await self._entries.write(item_id, mapped, given, verdict, warn)
+            if written is not None:
+                return written.outcome, item_id, written.verdict  # else deleted since: it is imported anew
         locale = known_locale(self._site, mapped.locale)
         new = CreateItem(
             type=self._type.key,
@@ -356,10 +316,12 @@ class _Importer:
             locale=locale,
             data=mapped.data,
             taxonomies=given,
-            publish=self._options.publish,
+            publish=verdict is not None and verdict.state == "publish",
         )
-        written = await self._content.create(self._principal, self._site, new)
-        return "created", written.item.id
+        item = (await self._content.create(self._principal, self._site, new)).item
+        if verdict is not None:
+            await self._publication.schedule(item.id, locale, verdict)
+        return "created", item.id, verdict
 
     async def _free_slug(self, row: Row, slug: str) -> str | None:
         """The row's slug, or the first of its alternatives that is free; None lets the title decide."""

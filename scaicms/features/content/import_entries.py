@@ -8,7 +8,9 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.content import translation_repository
+from scaicms.features.content.import_publication import ImportedPublication
 from scaicms.features.content.reading.mapping import MappedRow
+from scaicms.features.content.reading.marks import Verdict
 from scaicms.features.content.service import ContentService
 from scaicms.features.content.translations import TranslationService
 from scaicms.features.content_types.service import CompiledType
@@ -36,12 +38,24 @@ class _There:
     @property
     def synchronous(self) -> list[str]:
         """The other locales of which all is published."""
-        rows = self.drafts.items()
-        return [one for one, row in rows if one != self.locale and row["published_version"] == row["version"]]
+        return [one for one in self.drafts if one != self.locale and self.is_current(one)]
+
+    def is_current(self, locale: str) -> bool:
+        """Whether all of the locale's draft is published."""
+        row = self.drafts[locale]
+        return bool(row["published_version"] == row["version"])
 
     def data(self, locale: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.drafts[locale]["data"])
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """`updated`, or `translated` where the locale is new; and what was done about its publication."""
+
+    outcome: str
+    verdict: Verdict | None
 
 
 class ImportedEntries:
@@ -53,11 +67,10 @@ class ImportedEntries:
         content: ContentService,
         translations: TranslationService,
         links: TermLinks,
+        publication: ImportedPublication,
         principal: Principal,
         site: Site,
         content_type: CompiledType,
-        *,
-        publish: bool,
     ) -> None:
         self._content = content
         self._translations = translations
@@ -65,7 +78,7 @@ class ImportedEntries:
         self._principal = principal
         self._site = site
         self._type = content_type
-        self._publish = publish
+        self._publication = publication
         self._order = (site.default_locale, *(one for one in site.locales if one != site.default_locale))
 
     def first(self, locales: Sequence[str]) -> str:
@@ -78,10 +91,15 @@ class ImportedEntries:
         return [row["locale"] for row in rows if row["locale"] in self._order]
 
     async def write(
-        self, item_id: UUID, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn
-    ) -> str | None:
-        """Make the row what its locale of the item says, and publish it if the import does: `updated`, or `translated`
-        where the locale is new; None where the item has been deleted.
+        self,
+        item_id: UUID,
+        mapped: MappedRow,
+        given: Mapping[str, Sequence[str]],
+        verdict: Verdict | None,
+        warn: Warn,
+    ) -> Entered | None:
+        """Make the row what its locale of the item says, and publish it by its `verdict`, unless that is None. None
+        where the item has been deleted.
 
         Raises:
             ItemNotFoundError: it is there, and not for the importer to see.
@@ -96,12 +114,15 @@ class ImportedEntries:
         if leader == locale:
             await self._lead(there, mapped, given, warn)
         else:
-            await self._follow(there, leader, mapped, given, warn)
-        if self._publish:
-            await self._content.publish(self._principal, self._site, item_id, locale=locale)
-            if leader == locale and there.synchronous:
+            shows = await self._follow(there, leader, mapped, given, warn)
+            if verdict is not None and shows and not there.is_current(leader):
+                verdict = await self._held_back(item_id, leader, shows, verdict)
+        if verdict is not None:
+            was_published = locale in drafts and drafts[locale]["published_version"] is not None
+            await self._publication.apply(item_id, locale, verdict, is_published=was_published)
+            if leader == locale and there.synchronous and verdict.state == "publish":
                 await self._publish_anew(there, warn)
-        return "updated" if locale in drafts else "translated"
+        return Entered("updated" if locale in drafts else "translated", verdict)
 
     async def _lead(self, there: _There, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
         """Write the row as it is, shared fields for all locales."""
@@ -121,9 +142,9 @@ class ImportedEntries:
 
     async def _follow(
         self, there: _There, leader: str, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn
-    ) -> None:
+    ) -> list[str]:
         """Write what is the locale's own; what is shared stays as the leading row has it, and where this one says
-        something else that is said."""
+        something else that is said. Gives the shared fields whose values neither this row nor the type says."""
         own, base = self._type.localized_keys, there.data(leader)
         data = {key: value for key, value in mapped.data.items() if key in own}
         if not data:
@@ -140,6 +161,16 @@ class ImportedEntries:
             warn(f"An item has one slug; it stays {there.slug}, not {mapped.slug}.")
         await self._compare_terms(there, leader, given, warn)
         await self._translations.put(self._principal, self._site, there.item_id, there.locale, data)
+        fields = self._type.fields
+        not_said = [key for key in shared if key not in named and shared[key] != fields[key].default]
+        return sorted({*not_said, *differing} & shared.keys())
+
+    async def _held_back(self, item_id: UUID, leader: str, shows: Sequence[str], verdict: Verdict) -> Verdict:
+        """The verdict on a row that would show values of its leading row, which is not public itself."""
+        if verdict.state == "draft" or await self._publication.is_public_by(item_id, leader, verdict.start):
+            return verdict
+        reason = f"{', '.join(shows)}: shared with {leader}, which is not published"
+        return Verdict("draft", reason, is_certain=False, warning=f"Not published. {reason}.")
 
     async def _compare_terms(self, there: _There, leader: str, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
         if not given:

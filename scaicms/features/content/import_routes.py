@@ -18,7 +18,8 @@ routes = Routes("content", "/content", site=True)
 PARTS = {
     "file": "Markdown with TOML or YAML front matter as zip, tar.gz or a single file; NDJSON; CSV.",
     "type": "Key of the content type; not with an export.",
-    "publish": "`true` publishes what goes in; default `false`.",
+    "publish": "`true` publishes what the source does not mark as a draft, as private or with a date to come; "
+    "default `false`.",
     "dry_run": "`true` reports what would happen and changes nothing; default `false`.",
     "format": "`rows` (default), or `export`: what `GET /content/export` gave, taken in as it was.",
     "mapping": 'JSON: field → source, e.g. {"title": "front.title", "body": "$body"}. Default: same names.',

@@ -26,7 +26,8 @@ from scaicms.features.content import (
 from scaicms.features.content.errors import IdTakenError
 from scaicms.features.content.events import ContentCreated, ContentPublished
 from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, ItemLine, TaxonomyLine, TermLine
-from scaicms.features.content.import_batches import Report, in_one_go
+from scaicms.features.content.import_batches import in_one_go
+from scaicms.features.content.import_report import Report
 from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.reading.json_values import UnsupportedValueError, to_json
 from scaicms.features.content.records import Item

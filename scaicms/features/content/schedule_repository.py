@@ -24,6 +24,36 @@ async def is_to_come(moment: datetime) -> bool:
     return bool(await db.fetchval("SELECT $1 > clock_timestamp()", moment))
 
 
+async def now() -> datetime:
+    moment: datetime = await db.fetchval("SELECT clock_timestamp()")
+    return moment
+
+
+async def pending_for(item_id: UUID, locale: str) -> list[UUID]:
+    """What is to come for this locale of an item alone and is no part of a release."""
+    rows = await db.fetch(
+        """SELECT id FROM content_schedule
+           WHERE item_id = $1 AND locales = ARRAY[$2::text] AND state = 'pending' AND release_id IS NULL ORDER BY id""",
+        item_id,
+        locale,
+    )
+    return [row["id"] for row in rows]
+
+
+async def publishes_by(item_id: UUID, locale: str, moment: datetime) -> bool:
+    """Whether something that is to come publishes the locale of an item at this moment at the latest."""
+    return bool(
+        await db.fetchval(
+            """SELECT EXISTS (SELECT 1 FROM content_schedule
+                              WHERE item_id = $1 AND (locales IS NULL OR $2 = ANY(locales)) AND state = 'pending'
+                                AND action = 'publish' AND due_at <= $3)""",
+            item_id,
+            locale,
+            moment,
+        )
+    )
+
+
 async def insert(
     schedule_id: UUID,
     site_id: UUID,

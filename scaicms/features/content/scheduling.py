@@ -128,6 +128,11 @@ class ScheduleService(Service):
             await record(fact, actor=principal)
             await show_ends(item.id)
 
+    async def cancel_for(self, principal: Principal, site: Site, item_id: UUID, locale: str) -> None:
+        """Cancel what is to come for this locale of an item alone; releases stay."""
+        for schedule_id in await schedule_repository.pending_for(item_id, locale):
+            await self.cancel(principal, site, schedule_id)
+
     async def do(self, site: Site, schedule_id: UUID) -> None:
         """Do what is due, once; in the transaction of the job. What cannot be done is written down with its reason."""
         row = await schedule_repository.find(schedule_id)

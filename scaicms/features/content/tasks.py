@@ -8,7 +8,8 @@ from pathlib import Path
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.compacting import CompactionService
 from scaicms.features.content.fallbacks import LocaleRefreshService
-from scaicms.features.content.import_batches import ImportBatches, Report
+from scaicms.features.content.import_batches import ImportBatches
+from scaicms.features.content.import_report import Report
 from scaicms.features.content.importing import ImportOptions
 from scaicms.features.content.jobs import (
     COMPACT_HISTORY,

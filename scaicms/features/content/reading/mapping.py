@@ -17,7 +17,7 @@ from .patterns import Pattern
 from .rows import Row
 
 SPECIAL_SOURCES = ("$body", "$source", "$slug", "$stem", "$title")
-SPECIAL_TARGETS = ("$slug", "$locale")
+SPECIAL_TARGETS = ("$slug", "$locale", "$status", "$publish_at")
 TAXONOMIES = "taxonomies."
 """Before a taxonomy's key: the target takes the names of terms."""
 MAX_TERMS = 100
@@ -103,7 +103,8 @@ Source = Annotated[
 class Mapping(RootModel[dict[Path, Source]]):
     """Targets and where their values come from, laid over the default of `apply_mapping`.
 
-    A target is a field's key, `taxonomies.` with the key of a taxonomy, `$slug` or `$locale`. A source is a dotted
+    A target is a field's key, `taxonomies.` with the key of a taxonomy, `$slug`, `$locale`, `$status` or `$publish_at`
+    (`marks.read_marks`). A source is a dotted
     path into the front matter or record (`extra.team`, `authors.0`, with or without `front.` before it), `$body` (the
     Markdown), `$source` (the file's path), `$stem` (the file's name without suffix), `$slug`, `$title` (the front
     matter's title, else the first heading, else the file's name), an `Extraction` or a `Constant`.

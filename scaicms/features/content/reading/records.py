@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from scaicms.kit.slugs import slugify
 
 from .json_values import UnsupportedValueError, to_object
+from .marks import speaks_when_empty
 from .naming import Naming, arrange
 from .rows import BadRow, BrokenSourceError, LimitExceededError, ReadLimits, Row, RowError
 
@@ -261,7 +262,8 @@ def _cells(header: list[str], cells: list[str]) -> dict[str, Any] | RowError:
     if len(cells) != len(header):
         message = f"The row has {len(cells)} cells where the header has {len(header)}."
         return RowError("wrong_columns", message)
-    return {name: cell for name, cell in zip(header, cells, strict=True) if cell != ""}
+    named = zip(header, cells, strict=True)
+    return {name: cell or None for name, cell in named if cell != "" or speaks_when_empty(name)}
 
 
 def _digest(beginning: Hash, cells: list[str]) -> str:
