@@ -1,6 +1,7 @@
 """For the tests of features."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import subprocess
@@ -10,6 +11,8 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.conftest import Api
+
 
 @pytest.fixture
 async def unlimited(services):
@@ -18,9 +21,9 @@ async def unlimited(services):
     await redis.delete("none", *await redis.keys("scaicms:limits*-ip*"))
 
 
-@pytest_asyncio.fixture(scope="module")
-async def elsewhere(database, tmp_path_factory):
-    """A second web process over the same engines, asked over the wire."""
+@contextlib.asynccontextmanager
+async def second_process(database, folder, **environment):
+    """A second web process over the same engines, called over the wire."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -31,8 +34,9 @@ async def elsewhere(database, tmp_path_factory):
         "SCAICMS_SECRET": database.secret.get_secret_value(),
         "DATABASE_URL": database.database_url,
         "REDIS_URL": database.redis_url,
+        **environment,
     }
-    log = (tmp_path_factory.mktemp("elsewhere") / "log").open("wb")
+    log = (folder / "log").open("wb")
     command = [sys.executable, "-m", "scaicms", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=env, stderr=log)  # noqa: ASYNC220 - starting takes no time
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
@@ -48,3 +52,18 @@ async def elsewhere(database, tmp_path_factory):
         finally:
             process.terminate()
             process.wait(30)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def elsewhere(database, tmp_path_factory):
+    """A second web process."""
+    async with second_process(database, tmp_path_factory.mktemp("elsewhere")) as session:
+        yield session
+
+
+@pytest_asyncio.fixture(scope="module")
+async def proxied(database, tmp_path_factory):
+    """The API of a second web process that trusts a proxy on this machine: a test calls it from any address."""
+    folder = tmp_path_factory.mktemp("proxied")
+    async with second_process(database, folder, SCAICMS_TRUSTED_PROXIES='["127.0.0.0/8"]') as session:
+        yield Api(session)

@@ -1,113 +1,116 @@
-"""How often somebody may try: moving windows in Redis, in the process while Redis is away."""
+"""Limits of attempts to log in and to reset a password (docs/identity.md)."""
 
 import asyncio
 import hashlib
-import math
-import time
+import unicodedata
 from uuid import UUID
 
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
-from redis.exceptions import RedisError
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 
-from scaicms.infra.limits import shared_windows
+from scaicms.features.auth import repository
+from scaicms.infra.limits import MAILED_TOKENS_PER_NETWORK, RateLimits
 from scaicms.infra.services import Service, Services
-from scaicms.kit.errors import TooManyRequestsError
+from scaicms.kit.networks import rate_networks
 
-PER_ACCOUNT_AND_IP = RateLimitItemPerMinute(5, namespace="login-account")
-PER_IP = RateLimitItemPerMinute(20, namespace="login-ip")
-RESETS_PER_ACCOUNT_AND_IP = RateLimitItemPerHour(3, namespace="reset-account")
-RESETS_PER_IP = RateLimitItemPerHour(20, namespace="reset-ip")
+PER_ACCOUNT_AND_NETWORK = RateLimitItemPerMinute(5, namespace="login-account")
+PER_NETWORK = RateLimitItemPerMinute(20, namespace="login-ip")
+PER_ACCOUNT = RateLimitItemPerHour(30, namespace="login-account-anywhere")
+RESETS_PER_ACCOUNT_AND_NETWORK = RateLimitItemPerHour(3, namespace="reset-account")
+RESETS_PER_NETWORK = RateLimitItemPerHour(20, namespace="reset-ip")
+RESETS_PER_ACCOUNT = RateLimitItemPerHour(20, namespace="reset-account-anywhere")
 MAILS_PER_ACCOUNT = RateLimitItemPerHour(6, namespace="reset-mail")
 WRONG_CODES = RateLimitItemPerHour(20, namespace="wrong-code")
-PROVIDERS_PER_IP = RateLimitItemPerMinute(60, namespace="oidc-ip")
+PROVIDERS_PER_NETWORK = RateLimitItemPerMinute(60, namespace="oidc-ip")
 FAILURES = RateLimitItemPerMinute(20, multiples=15, namespace="login-failed")
 FIRST_DELAY, LONGEST_DELAY = 0.25, 2.0
 
 
 class LoginLimits(Service):
-    """Counts tries. The victim of somebody else's guessing, elsewhere, is neither locked out nor delayed."""
+    """Counts attempts by account and by network.
+
+    Limits over all networks together do not apply to networks that the account has logged in from: nobody can lock an
+    owner out from elsewhere.
+    """
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._shared = MovingWindowRateLimiter(shared_windows(services.resources.redis))
-        self._local = MovingWindowRateLimiter(MemoryStorage())
+        self._rates = RateLimits(services.resources.redis)
 
-    async def count(self, email: str, ip: str) -> None:
-        """Count one try to log in.
+    async def count(self, email: str, ip: str) -> bool:
+        """Count one attempt to log in, or to prove who one is. Returns whether the account knows the network.
 
         Raises:
-            TooManyRequestsError: this address at this account, or this address, has tried too often.
+            TooManyRequestsError: the network, or somebody at this account, has tried too often.
         """
-        await self._take(PER_IP, ip)
-        await self._take(PER_ACCOUNT_AND_IP, _pair(email, ip))
+        account = _account(email)
+        await self._rates.take_network(PER_NETWORK, ip)
+        await self._rates.take_network(PER_ACCOUNT_AND_NETWORK, ip, account=account)
+        is_known = await repository.has_logged_in_from(email, rate_networks(ip)[0])
+        if not is_known:
+            await self._rates.take_wider_networks(PER_NETWORK, ip)
+            await self._rates.take_wider_networks(PER_ACCOUNT_AND_NETWORK, ip, account=account)
+            await self._rates.take(PER_ACCOUNT, account)
+        return is_known
 
     async def count_address(self, ip: str) -> None:
-        """Count one step of a login by a provider, whoever it is; raises like `count`."""
-        await self._take(PROVIDERS_PER_IP, ip)
+        """Count one step of a login by a provider, for any account; raises as `count`."""
+        await self._rates.take_address(PROVIDERS_PER_NETWORK, ip)
+
+    async def count_mailed_token(self, ip: str) -> None:
+        """Count one use of a token that was mailed, whether it is right or wrong; raises as `count`."""
+        await self._rates.take_address(MAILED_TOKENS_PER_NETWORK, ip)
 
     async def count_reset(self, email: str, ip: str) -> None:
-        """Count one request for a password reset; raises like `count`, for unknown accounts as for known."""
-        await self._take(RESETS_PER_IP, ip)
-        await self._take(RESETS_PER_ACCOUNT_AND_IP, _pair(email, ip))
+        """Count one request for a password reset, of known and unknown accounts alike; raises as `count`."""
+        account = _account(email)
+        await self._rates.take_network(RESETS_PER_NETWORK, ip)
+        await self._rates.take_network(RESETS_PER_ACCOUNT_AND_NETWORK, ip, account=account)
+        if not await repository.has_logged_in_from(email, rate_networks(ip)[0]):
+            await self._rates.take_wider_networks(RESETS_PER_NETWORK, ip)
+            await self._rates.take_wider_networks(RESETS_PER_ACCOUNT_AND_NETWORK, ip, account=account)
+            await self._rates.take(RESETS_PER_ACCOUNT, account)
 
     async def may_mail(self, user_id: UUID) -> bool:
-        """Whether somebody may get another reset mail this hour, from however many addresses it is asked for."""
-        return await self._hit(MAILS_PER_ACCOUNT, str(user_id))
+        """Count one reset mail; False when the account has had too many this hour."""
+        return await self._rates.hit(MAILS_PER_ACCOUNT, str(user_id))
 
     async def delay(self, email: str, ip: str) -> int:
-        """Wait before looking at the password: nothing after two failures in 15 min, then twice as long each time.
+        """Wait before the password is checked: from the third failure in 15 min on, twice as long each time.
 
-        Returns how many failures there were.
+        Returns the number of failures.
         """
-        failures = FAILURES.amount - await self._left(FAILURES, _pair(email, ip))
+        failures = FAILURES.amount - await self._rates.left(FAILURES, _pair(email, ip))
         if failures > 1:
             await asyncio.sleep(min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 2)))
         return failures
 
     async def failed(self, email: str, ip: str) -> None:
-        await self._hit(FAILURES, _pair(email, ip))
+        await self._rates.hit(FAILURES, _pair(email, ip))
 
     async def succeeded(self, email: str, ip: str) -> None:
-        """Forget the failures: whoever knows the password is not guessing it."""
-        who = _pair(email, ip)
-        try:
-            await self._shared.clear(FAILURES, who)
-        except (RedisError, OSError):
-            await self._local.clear(FAILURES, who)
+        """Clear the failures that delay logins here, and the attempts from networks that were new."""
+        await self._rates.clear(FAILURES, _pair(email, ip))
+        await self._rates.clear(PER_ACCOUNT, _account(email))
 
-    async def wrong_code(self, user_id: UUID) -> None:
-        await self._hit(WRONG_CODES, str(user_id))
+    async def wrong_code(self, user_id: UUID, ip: str) -> None:
+        await self._rates.hit(WRONG_CODES, await _code_key(user_id, ip))
 
-    async def may_try_code(self, user_id: UUID) -> bool:
-        """Whether six digits are still looked at, from wherever they come; recovery codes always are."""
-        return await self._left(WRONG_CODES, str(user_id)) > 0
+    async def may_try_code(self, user_id: UUID, ip: str) -> bool:
+        """Whether six digits are still checked. Networks that are new to the account share one limit; each other has
+        its own. Recovery codes are always checked."""
+        return await self._rates.left(WRONG_CODES, await _code_key(user_id, ip)) > 0
 
-    async def _take(self, limit: RateLimitItem, who: str) -> None:
-        if not await self._hit(limit, who):
-            seconds = await self._seconds(limit, who)
-            raise TooManyRequestsError(f"Too many tries; try again in {seconds} s.", retry_after=seconds)
 
-    async def _hit(self, limit: RateLimitItem, who: str) -> bool:
-        try:
-            return await self._shared.hit(limit, who)
-        except (RedisError, OSError):
-            return await self._local.hit(limit, who)
+async def _code_key(user_id: UUID, ip: str) -> str:
+    network = rate_networks(ip)[0]
+    return f"{user_id} {network}" if await repository.is_known_network(user_id, network) else str(user_id)
 
-    async def _left(self, limit: RateLimitItem, who: str) -> int:
-        return (await self._stats(limit, who))[1]
 
-    async def _seconds(self, limit: RateLimitItem, who: str) -> int:
-        return max(1, math.ceil((await self._stats(limit, who))[0] - time.time()))
-
-    async def _stats(self, limit: RateLimitItem, who: str) -> tuple[float, int]:
-        try:
-            reset_at, left = await self._shared.get_window_stats(limit, who)
-        except (RedisError, OSError):
-            reset_at, left = await self._local.get_window_stats(limit, who)
-        return reset_at, left
+def _account(email: str) -> str:
+    """One key for all spellings of an address, also those that the account itself does not accept."""
+    spelled = unicodedata.normalize("NFKC", email).casefold()
+    return f"{hashlib.sha256(spelled.encode()).hexdigest()[:16]}:"
 
 
 def _pair(email: str, ip: str) -> str:
-    return f"{hashlib.sha256(email.encode()).hexdigest()[:16]}:{ip}"
+    return _account(email) + rate_networks(ip)[0]

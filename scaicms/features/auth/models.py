@@ -32,6 +32,19 @@ class RefreshTokenRow(Model):
         table = "refresh_tokens"
 
 
+class LoginNetworkRow(Model):
+    """A network (an IPv4 address or an IPv6 /64) that a user has logged in from."""
+
+    id = fields.BigIntField(primary_key=True, generated=True)
+    user_id = fields.UUIDField()
+    network = fields.CharField(max_length=64)
+    last_login_at = fields.DatetimeField(db_index=True)
+
+    class Meta:
+        table = "login_networks"
+        unique_together = (("user_id", "network"),)
+
+
 class PasswordResetRow(Model):
     """A wish for a new password. Written for any address; the job that mails it finds out whose it is."""
 

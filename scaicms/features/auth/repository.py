@@ -8,6 +8,9 @@ from scaicms.features.auth.models import IdentityRow, PasswordResetRow, RefreshT
 from scaicms.features.users.models import UserRow
 from scaicms.infra import db
 from scaicms.kit.clock import utcnow
+from scaicms.kit.networks import rate_networks
+
+KNOWN_NETWORK_DAYS = 90
 
 
 async def active_session(session_id: UUID) -> SessionRow | None:
@@ -45,6 +48,7 @@ _PRUNE = {
                           AND (expires_at IS NULL OR expires_at < now() OR used_at IS NOT NULL)""",
     "invitations": "DELETE FROM invitations WHERE accepted_at < now() - interval '1 day'",
     "totp": "DELETE FROM totp WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'",
+    "login_networks": f"DELETE FROM login_networks WHERE last_login_at < now() - interval '{KNOWN_NETWORK_DAYS} days'",
 }
 
 
@@ -57,6 +61,9 @@ _OPEN = """
 WITH opened AS (
     INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
     VALUES ($1, $2, now(), now(), now() + $3 * interval '1 second', $5, $6)),
+remembered AS (
+    INSERT INTO login_networks (user_id, network, last_login_at) VALUES ($2, $7, now())
+    ON CONFLICT (user_id, network) DO UPDATE SET last_login_at = now()),
 given AS (INSERT INTO refresh_tokens (digest, session_id, created_at) VALUES ($4, $1, now()))
 UPDATE users SET last_login_at = now() WHERE id = $2"""
 _RENEW = """
@@ -71,12 +78,35 @@ async def open_session(
     session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, ip: str, user_agent: str
 ) -> None:
     """A session whose refresh token is good for so many seconds from now."""
-    await db.execute(_OPEN, session_id, user_id, seconds, refresh_digest, ip, user_agent)
+    await db.execute(_OPEN, session_id, user_id, seconds, refresh_digest, ip, user_agent, rate_networks(ip)[0])
 
 
 async def renew_session(session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, used_digest: str) -> None:
     """The session was used: its next refresh token is good for so many seconds from now, the used one no more."""
     await db.execute(_RENEW, session_id, user_id, seconds, refresh_digest, used_digest)
+
+
+async def has_logged_in_from(email: str, network: str) -> bool:
+    """Whether the account of this address has logged in from the network in the last 90 days."""
+    sql = """SELECT EXISTS (SELECT 1 FROM login_networks n JOIN users u ON u.id = n.user_id
+             WHERE u.email = $1 AND n.network = $2)"""
+    return bool(await db.fetchval(sql, email, network))
+
+
+async def is_known_network(user_id: UUID, network: str) -> bool:
+    """Whether the user has logged in from the network in the last 90 days."""
+    sql = "SELECT EXISTS (SELECT 1 FROM login_networks WHERE user_id = $1 AND network = $2)"
+    return bool(await db.fetchval(sql, user_id, network))
+
+
+async def remember_network(user_id: UUID, network: str) -> None:
+    """From now on the network counts as one that the user has logged in from."""
+    await db.execute(
+        """INSERT INTO login_networks (user_id, network, last_login_at) VALUES ($1, $2, now())
+           ON CONFLICT (user_id, network) DO UPDATE SET last_login_at = now()""",
+        user_id,
+        network,
+    )
 
 
 async def lock_user(user_id: UUID) -> UserRow | None:

@@ -39,5 +39,5 @@ async def request_reset(call: Call) -> web.StreamResponse:
 )
 async def confirm_reset(call: Call) -> web.StreamResponse:
     body = await call.body(ConfirmReset)
-    await call.get(PasswordResetService).confirm(call.principal, body.token, body.password)
+    await call.get(PasswordResetService).confirm(call.principal, body.token, body.password, ip=call.address)
     return no_content()

@@ -23,6 +23,7 @@ from scaicms.kit.clock import utcnow
 from scaicms.kit.crypto import derive_key, digest, make_token
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.ids import new_id
+from scaicms.kit.networks import rate_networks
 from scaicms.kit.passwords import hash_password
 from scaicms.kit.principal import Principal
 
@@ -66,12 +67,14 @@ class PasswordResetService(Service):
                 await record(PasswordResetRequested(site_id=None, aggregate_id=user.id), actor=principal)
         await self.resources.mailer.send(self._letter(reset, user, token))
 
-    async def confirm(self, principal: Principal, token: str, password: str) -> None:
+    async def confirm(self, principal: Principal, token: str, password: str, *, ip: str) -> None:
         """Set the password, once; every session ends at once. A second factor stays as it is.
 
         Raises:
             BadResetTokenError: the token is unknown, used, expired, or the password was changed since.
+            TooManyRequestsError: this network has tried too many tokens.
         """
+        await self._limits.count_mailed_token(ip)
         presented = digest(token)
         found = await repository.usable_reset(presented)
         if found is None or found.user_id is None:
@@ -86,6 +89,7 @@ class PasswordResetService(Service):
             await repository.store_password(user.id, password_hash)
             await repository.use_resets(user.id)
             await sessions.revoke_others(user.id, None)
+            await repository.remember_network(user.id, rate_networks(ip)[0])
             await record(PasswordReset(site_id=None, aggregate_id=user.id), actor=principal)
             await tell(user.id, "password_reset")
 

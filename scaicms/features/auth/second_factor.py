@@ -36,13 +36,13 @@ class SecondFactor(Service):
     def seal(self, user_id: UUID, secret: str) -> bytes:
         return seal(self._key, secret.encode(), str(user_id))
 
-    async def require(self, user_id: UUID, otp: str | None) -> None:
+    async def require(self, user_id: UUID, otp: str | None, *, ip: str) -> None:
         """Pass who has no second factor, or shows it. Needs an open transaction that holds the user's row.
 
         Raises:
             OtpRequiredError: there is one, and no code came.
             BadOtpError: the code is wrong or was used.
-            TooManyCodesError: too many were wrong, from wherever; recovery codes still pass.
+            TooManyCodesError: too many were wrong; recovery codes still pass.
         """
         sealed_secret = await repository.confirmed_totp(user_id)
         if sealed_secret is None:
@@ -53,11 +53,11 @@ class SecondFactor(Service):
         if not _is_totp(code):
             await self._use_recovery_code(user_id, code)
             return
-        if not await self._limits.may_try_code(user_id):
+        if not await self._limits.may_try_code(user_id, ip):
             raise TooManyCodesError
         step = self.step_of(user_id, sealed_secret, code)
         if step is None or not await repository.use_step(user_id, step):
-            await self._limits.wrong_code(user_id)
+            await self._limits.wrong_code(user_id, ip)
             raise BadOtpError
 
     def step_of(self, user_id: UUID, sealed_secret: bytes, otp: str) -> int | None:

@@ -48,7 +48,7 @@ class AuthService(Service):
             address = normalise_email(email)
         except ValueError:
             address = ""
-        await self._limits.count(address, ip)
+        is_known = await self._limits.count(address, ip)
         failures = await self._limits.delay(address, ip)
         user = await self._users.by_email(address)
         matches = await verify_password(user.password_hash if user is not None else None, password)
@@ -60,7 +60,7 @@ class AuthService(Service):
         except BadOtpError:
             await self._failed(address, ip, user, "second_factor")
             raise
-        if failures:
+        if failures or not is_known:
             await self._limits.succeeded(address, ip)
         return entered
 
@@ -80,7 +80,7 @@ class AuthService(Service):
             # are there, and must not be overtaken by one that is about to be.
             if not await repository.hold_unchanged(user):
                 raise BadCredentialsError
-            await self._factor.require(user.id, otp)
+            await self._factor.require(user.id, otp, ip=origin.ip)
             if rehashed is not None:
                 await repository.store_rehash(user.id, rehashed)
             return await sessions.open_session(self.resources.settings, user, origin, method="password")

@@ -49,4 +49,5 @@ async def invite_user(call: Call) -> web.StreamResponse:
 )
 async def accept_invitation(call: Call) -> web.StreamResponse:
     accepted = await call.body(AcceptInvitation)
-    return reply(UserOut.model_validate(await call.get(InvitationService).accept(call.principal, accepted)))
+    user = await call.get(InvitationService).accept(call.principal, accepted, ip=call.address)
+    return reply(UserOut.model_validate(user))

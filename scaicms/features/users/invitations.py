@@ -19,6 +19,7 @@ from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.limits import MAILED_TOKENS_PER_NETWORK, RateLimits
 from scaicms.infra.mail import Letter
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
@@ -47,6 +48,7 @@ class InvitationService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._roles = services.get(RoleService)
+        self._rates = RateLimits(services.resources.redis)
         self._key = derive_key(services.resources.settings.secret.get_secret_value(), "invitation")
 
     async def invite(self, principal: Principal, new: Invite) -> Invited:
@@ -86,12 +88,14 @@ class InvitationService(Service):
             return
         await self.resources.mailer.send(_letter(invitation, user, f"{base}{PAGE}#token={token}"))
 
-    async def accept(self, principal: Principal, accepted: AcceptInvitation) -> UserRow:
+    async def accept(self, principal: Principal, accepted: AcceptInvitation, *, ip: str) -> UserRow:
         """Choose name and password, once; then one can log in.
 
         Raises:
             BadInvitationError: the token is unknown, used or expired, or the account is not what it was.
+            TooManyRequestsError: this network has tried too many tokens.
         """
+        await self._rates.take_address(MAILED_TOKENS_PER_NETWORK, ip)
         presented = digest(accepted.token)
         found = await repository.usable_invitation(presented)
         if found is None:

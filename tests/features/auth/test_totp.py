@@ -47,10 +47,10 @@ async def protected(account):
 def enter(services):
     """Log in from an address of one's own; the refusal's code, or the pair of tokens."""
 
-    async def login(account, otp=None, password=PASSWORD):
+    async def login(account, otp=None, password=PASSWORD, *, ip=None):
         try:
             return await services.get(AuthService).login(
-                account.email, password, otp=otp, ip=secrets.token_hex(8), user_agent="t"
+                account.email, password, otp=otp, ip=ip or secrets.token_hex(8), user_agent="t"
             )
         except (UnauthorizedError, TooManyRequestsError) as refused:
             return refused.code
@@ -140,9 +140,19 @@ async def test_codes_of_others_do_not_help(protected, admin, services, enter):
 async def test_guessing_codes_from_everywhere_ends_but_the_owner_has_recovery_codes(protected, services, enter):
     limits = services.get(LoginLimits)
     for _ in range(20):
-        await limits.wrong_code(protected.user_id)
+        await limits.wrong_code(protected.user_id, secrets.token_hex(8))
     assert await enter(protected, protected.totp.now()) == "too_many_requests"
     assert not isinstance(await enter(protected, protected.codes[0]), str)
+
+
+async def test_wrong_codes_elsewhere_do_not_reach_a_network_that_the_owner_knows(protected, services, enter):
+    home = secrets.token_hex(8)
+    assert not isinstance(await enter(protected, protected.codes[0], ip=home), str)
+    for _ in range(20):
+        await services.get(LoginLimits).wrong_code(protected.user_id, secrets.token_hex(8))
+    assert await enter(protected, "000000") == "too_many_requests"
+    step = await db.fetchval("SELECT last_step FROM totp WHERE user_id = $1", protected.user_id)
+    assert not isinstance(await enter(protected, protected.totp.at((step + 1) * 30), ip=home), str)
 
 
 async def test_turning_it_on_ends_sessions_that_never_showed_a_code(account, enter, admin):
