@@ -10,6 +10,8 @@ from scaicms import registry
 from scaicms.connect import create_services
 from scaicms.features.api_keys.service import ApiKeyService
 from scaicms.features.auth.service import Authenticator
+from scaicms.features.roles.service import AUTHORITY
+from scaicms.features.sites.service import TOPIC as SITES_TOPIC
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.memory import give_back_forever
@@ -21,6 +23,7 @@ from scaicms.web.middleware import outer
 from scaicms.web.openapi import setup_openapi
 from scaicms.web.operations import add_operations_endpoints
 from scaicms.web.ports import AUTHENTICATOR, DRAINING, SERVICES, SITES, TRUSTED_PROXIES
+from scaicms.web.streams import STREAMS, OpenStreams
 
 TIDY_SECONDS = 5.0
 
@@ -38,6 +41,8 @@ def create_app(settings: Settings) -> web.Application:
             app[SERVICES] = services
             app[AUTHENTICATOR] = services.get(Authenticator)
             app[SITES] = services.get(SiteService)
+            for topic in (AUTHORITY, SITES_TOPIC):
+                services.resources.notices.subscribe(topic, app[STREAMS].wake)
             tidying = asyncio.create_task(give_back_forever(TIDY_SECONDS))
             yield
             tidying.cancel()
@@ -45,6 +50,7 @@ def create_app(settings: Settings) -> web.Application:
 
     app.cleanup_ctx.append(connect)
     app[DRAINING] = asyncio.Event()
+    app[STREAMS] = OpenStreams()
     app[TRUSTED_PROXIES] = settings.trusted_proxies
     app.on_shutdown.append(_drain)
     add_operations(app, registry.operations())
@@ -66,3 +72,4 @@ async def _refuse_old_schema(settings: Settings) -> None:
 async def _drain(app: web.Application) -> None:
     """Say "not ready" while what has begun is finished; aiohttp waits for it."""
     app[DRAINING].set()
+    app[STREAMS].wake()

@@ -102,6 +102,8 @@ class Settings(BaseSettings):
     delivery_cache_bytes: int = Field(default=4 * 1024 * 1024, ge=0)
     """How much of what it delivered each web process keeps to deliver it again; 0: nothing."""
 
+    export_spool_bytes: int = Field(default=4 * 1024**3, ge=1024 * 1024)
+    """Size of the temporary file that an export of content may fill while its reader is slow."""
     body_limit: int = Field(default=1024 * 1024, ge=1024)
     upload_limit: int = Field(default=200 * 1024 * 1024, ge=1024)
     body_idle_seconds: float = Field(default=10.0, gt=0)

@@ -6,27 +6,18 @@ from aiohttp import web
 from aiohttp_apispec import docs
 
 from scaicms.infra import db
-from scaicms.kit.errors import AppError, BadRequestError, NotFoundError, UnauthorizedError, UnknownParameterError
-from scaicms.kit.principal import ANONYMOUS, Principal
-from scaicms.kit.sites import Site
+from scaicms.kit.errors import BadRequestError, NotFoundError, UnknownParameterError
+from scaicms.kit.principal import ANONYMOUS
+from scaicms.web.admission import admit, find_site, has_preview_token
 from scaicms.web.call import Call
 from scaicms.web.idempotency import KeyNotTakenError, answer_once
 from scaicms.web.operation import Operation
-from scaicms.web.ports import ADDRESS, AUTHENTICATOR, PREVIEW_PREFIX, PRINCIPAL, SITES
+from scaicms.web.ports import ADDRESS, AUTHENTICATOR, PRINCIPAL
 
 API_PREFIX = "/api/v1"
 QUERY_LIMIT_BYTES = 8 * 1024
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class SiteRequiredError(BadRequestError):
-    code, message = "site_required", "Name the site in the X-Site-ID header, by its id or key."
-
-
-class SiteForbiddenError(AppError):
-    status, code = 403, "site_forbidden"
-    message = "There is no such site, or you have no rights there."
 
 
 def bind(operation: Operation) -> AiohttpHandler:
@@ -35,16 +26,16 @@ def bind(operation: Operation) -> AiohttpHandler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.query_string:
             _check_query(request, operation)
-        if _holds_preview(request):
+        if has_preview_token(request):
             return await _previewed(request, operation)
-        site = await _find_site(request) if operation.site else None
+        site = await find_site(request) if operation.site else None
         if operation.public is not None and not operation.site:
             principal = ANONYMOUS
         else:
             principal = await request.app[AUTHENTICATOR].authenticate(
                 request.headers.get("Authorization"), site, request[ADDRESS]
             )
-        _admit(operation, principal, site)
+        admit(operation, principal, site)
         request[PRINCIPAL] = principal
         call = Call(request, operation, principal, site)
         if "Idempotency-Key" in request.headers and operation.method == "POST" and not operation.reads:
@@ -68,16 +59,11 @@ def bind(operation: Operation) -> AiohttpHandler:
     return bound
 
 
-def _holds_preview(request: web.Request) -> bool:
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-    return credential.startswith(PREVIEW_PREFIX) and scheme.lower() == "bearer"
-
-
 async def _previewed(request: web.Request, operation: Operation) -> web.StreamResponse:
     """The answer to a token that opens one draft: nothing else is there, whatever everybody may see."""
     if operation.preview is None:
         raise NotFoundError
-    site = await _find_site(request) if operation.site else None
+    site = await find_site(request) if operation.site else None
     return await operation.preview(Call(request, operation, ANONYMOUS, site))
 
 
@@ -89,30 +75,6 @@ def _check_query(request: web.Request, operation: Operation) -> None:
         raise BadRequestError("No parameter holds the character U+0000.", code="invalid_parameter")
     if operation.query is None and not operation.open_query:
         raise UnknownParameterError("This operation takes no query parameters.")
-
-
-async def _find_site(request: web.Request) -> Site:
-    header = request.headers.get("X-Site-ID")
-    if not header:
-        raise SiteRequiredError
-    site = await request.app[SITES].find(header)
-    if site is None:
-        raise SiteForbiddenError
-    return site
-
-
-def _admit(operation: Operation, principal: Principal, site: Site | None) -> None:
-    """The coarse check at the door; services check again, with the data in hand."""
-    if operation.public is not None:
-        return
-    if operation.authenticated is not None:
-        if principal.is_anonymous:
-            raise UnauthorizedError
-        return
-    if site is not None and not principal.is_anonymous and not principal.may_enter(site.id):
-        raise SiteForbiddenError
-    if operation.permission is not None:
-        principal.require(operation.permission.code, site.id if site is not None else None)
 
 
 def add_operations(app: web.Application, operations: list[Operation]) -> None:

@@ -10,8 +10,11 @@ from aiohttp import web
 
 from scaicms.infra import logs
 from scaicms.kit.errors import AppError, UnavailableError
+from scaicms.web.admission import require_same_rights
+from scaicms.web.call import Call
 from scaicms.web.ndjson import STALL_SECONDS
 from scaicms.web.replies import not_modified
+from scaicms.web.streams import FILES, STREAMS
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 Pieces = Callable[[int, int], AsyncGenerator[bytes, None]]
@@ -24,14 +27,16 @@ class RangeNotSatisfiableError(AppError):
 
 
 async def send_file(
-    request: web.Request, pieces: Pieces, *, size: int, etag: str, headers: Mapping[str, str]
+    call: Call, pieces: Pieces, *, size: int, etag: str, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     """The file, or the one part of it that `Range` asks for; 304 to who has it. Of several parts at once, which one may
     leave alone, all is sent.
 
     Raises:
         RangeNotSatisfiableError: the part begins after the end.
+        TooManyRequestsError, UnavailableError: too many files are being sent, to the caller or in all.
     """
+    request = call.request
     about = {"ETag": etag, "Accept-Ranges": "bytes", **headers}
     if not_modified(request, etag):
         return web.Response(status=304, headers=about)
@@ -46,13 +51,15 @@ async def send_file(
         await response.prepare(request)
         await response.write_eof()
         return response
-    await _stream(request, response, pieces(start, end))
+    with request.app[STREAMS].open(FILES, call):
+        await _stream(call, response, pieces(start, end))
     return response
 
 
-async def _stream(request: web.Request, response: web.StreamResponse, pieces: AsyncGenerator[bytes, None]) -> None:
+async def _stream(call: Call, response: web.StreamResponse, pieces: AsyncGenerator[bytes, None]) -> None:
     """What fails before the first piece is an ordinary error; what fails later cuts the connection, so that half a file
-    is not taken for a whole one."""
+    is not taken for a whole one: so does a change of the caller's rights."""
+    request = call.request
     async with contextlib.aclosing(pieces):
         try:
             first = await anext(pieces, b"")
@@ -63,6 +70,7 @@ async def _stream(request: web.Request, response: web.StreamResponse, pieces: As
             try:
                 await _send(response, first)
                 async for piece in pieces:
+                    await require_same_rights(call)
                     await _send(response, piece)
                 await response.write_eof()
             except Exception:  # whatever it was: it goes on as it came

@@ -22,6 +22,10 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def authenticate_again(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
+        """The principal of a running request. It does not count as another request; raises as `authenticate`."""
+        ...
+
 
 class SiteDirectory(Protocol):
     """Knows sites by id and key. Warm answers take no database query."""

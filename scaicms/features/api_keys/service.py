@@ -155,10 +155,15 @@ class ApiKeyService(Service):
             AddressNotAllowedError: it comes from outside the key's networks.
             TooManyRequestsError: the key has made `per_minute` requests in the last minute.
         """
-        if networks is not None and not is_within(ip, networks):
-            raise AddressNotAllowedError
+        self.require_network(networks, ip)
         await self._limits.take(key_id, per_minute)
         self.usage.count(key_id)
+
+    @staticmethod
+    def require_network(networks: tuple[Network, ...] | None, ip: str) -> None:
+        """Raise AddressNotAllowedError unless the address is in the networks of a key."""
+        if networks is not None and not is_within(ip, networks):
+            raise AddressNotAllowedError
 
     async def _find(self, principal: Principal, key_id: UUID, *, lock: bool = False) -> ApiKeyRow:
         row = await repository.find(key_id, _owner(principal), lock=lock)

@@ -51,7 +51,7 @@ async def read_file(call: Call) -> web.StreamResponse:
         "Vary": "Authorization, X-Site-ID",
     }
     return await send_file(
-        call.request, lambda start, end: storage.reading(key, start, end), size=size, etag=etag, headers=headers
+        call, lambda start, end: storage.reading(key, start, end), size=size, etag=etag, headers=headers
     )
 
 

@@ -34,7 +34,7 @@ async def list_audit(call: Call) -> web.StreamResponse:
 )
 async def export_audit(call: Call) -> web.StreamResponse:
     batches = call.get(AuditService).export(call.principal, call.query(AuditFilters))
-    return await stream_ndjson(call.request, batches, "audit.ndjson")
+    return await stream_ndjson(call, batches, "audit.ndjson")
 
 
 @routes.get(

@@ -64,6 +64,21 @@ class Authenticator(Service):
         """Who calls, with what everybody may at the site added. Requests of API keys are counted."""
         if authorization is None:
             return await self._anonymous(site)
+        kept = await self._find(authorization, site)
+        if kept.gate is not None and kept.principal.id is not None:
+            await self._keys.admit(kept.principal.id, *kept.gate, ip)
+        return kept.principal
+
+    async def authenticate_again(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
+        """The caller of a request that is being answered, with the rights of this moment. It counts no request."""
+        if authorization is None:
+            return await self._anonymous(site)
+        kept = await self._find(authorization, site)
+        if kept.gate is not None:
+            self._keys.require_network(kept.gate.networks, ip)
+        return kept.principal
+
+    async def _find(self, authorization: str, site: Site | None) -> _Kept:
         scheme, _, credential = authorization.partition(" ")
         if scheme.lower() != "bearer" or not credential:
             raise UnauthorizedError(
@@ -76,9 +91,7 @@ class Authenticator(Service):
         kept = self._kept.get(place)
         if kept is None or kept.expires_at <= time.time():
             kept = await self._learn(place, credential, site)
-        if kept.gate is not None and kept.principal.id is not None:
-            await self._keys.admit(kept.principal.id, *kept.gate, ip)
-        return kept.principal
+        return kept
 
     async def _learn(self, place: tuple[bytes, UUID | None], credential: str, site: Site | None) -> _Kept:
         generation = self._generation

@@ -68,7 +68,7 @@ class SourceTakenError(ConflictError):
 
 
 class TooManyExportsError(UnavailableError):
-    code, message = "too_many_exports", "This process makes as many exports as it may; try again when one has ended."
+    code, message = "too_many_exports", "Other exports are running. Retry when one has ended."
 
 
 class FieldForbiddenError(ForbiddenError):

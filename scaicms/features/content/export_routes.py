@@ -5,6 +5,7 @@ from aiohttp import web
 from scaicms.features.content import permissions
 from scaicms.features.content.editing_schemas import ExportQuery
 from scaicms.features.content.exporting import ExportService
+from scaicms.infra.spool import spooled
 from scaicms.web.call import Call
 from scaicms.web.ndjson import NDJSON, stream_ndjson
 from scaicms.web.operation import Routes
@@ -26,4 +27,5 @@ routes = Routes("content", "/content", site=True)
 )
 async def export_items(call: Call) -> web.StreamResponse:
     chunks = call.get(ExportService).chunks(call.principal, call.site, call.query(ExportQuery))
-    return await stream_ndjson(call.request, chunks, f"{call.site.key}.ndjson")
+    read_ahead = spooled(chunks, call.services.resources.settings.export_spool_bytes)
+    return await stream_ndjson(call, read_ahead, f"{call.site.key}.ndjson")

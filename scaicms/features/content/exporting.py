@@ -1,9 +1,11 @@
 """Taking content out: everything that it takes to have it again, a line at a time (docs/editing.md)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from asyncpg import Record
 
@@ -19,8 +21,10 @@ from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
-MAX_EXPORTS = 2
-"""At a time in one process: each holds a connection for as long as its client reads."""
+MAX_CONNECTIONS = 3
+"""Exports that read the database at a time in one process, and at most a third of its connections."""
+WAIT_SECONDS = 30.0
+"""An export waits this long for its turn."""
 CHUNK_BYTES = 64 * 1024
 
 
@@ -29,13 +33,15 @@ class ExportService(Service):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
-        self._open = 0
+        size = services.resources.settings.read_pool_size
+        self._turns = asyncio.Semaphore(max(1, min(MAX_CONNECTIONS, size // 3)))
+        self._callers: WeakValueDictionary[UUID | None, asyncio.Lock] = WeakValueDictionary()
 
     async def total(self, principal: Principal, site: Site, query: ExportQuery) -> int:
         """How many items an export would have now."""
         principal.require(permissions.READ_DRAFTS.code, site.id)
         scope = principal.scope(permissions.READ_DRAFTS.code, site.id)
-        async with self._snapshot() as reads:
+        async with self._snapshot(principal) as reads:
             types = await export_repository.types(reads, site.id, query.type)
             return sum([await export_repository.count(reads, site.id, row["id"], scope, query) for row in types])
 
@@ -44,7 +50,7 @@ class ExportService(Service):
         chunk and a few rows.
 
         Raises:
-            TooManyExportsError: this process makes as many as it may.
+            TooManyExportsError: its turn does not come within 30 s.
         """
         chunk = bytearray()
         async with aclosing(self._lines(principal, site, query)) as lines:
@@ -61,7 +67,7 @@ class ExportService(Service):
         known_locale(site, query.locale)
         if query.type is not None:
             access.require_known_type(principal, site.id, query.type)
-        async with self._snapshot() as reads:
+        async with self._snapshot(principal) as reads:
             types = await export_repository.types(reads, site.id, query.type)
             if query.type is not None and not types:
                 raise unknown_type(query.type)
@@ -77,15 +83,17 @@ class ExportService(Service):
                         yield json.dumps(item)
 
     @asynccontextmanager
-    async def _snapshot(self) -> AsyncIterator[db.ReadProxy]:
-        if self._open >= MAX_EXPORTS:
-            raise TooManyExportsError
-        self._open += 1
-        try:
-            async with db.snapshot(self.resources.reads) as reads:
-                yield reads
-        finally:
-            self._open -= 1
+    async def _snapshot(self, principal: Principal) -> AsyncIterator[db.ReadProxy]:
+        """A connection, one at a time for one caller, so that each caller's exports wait for their own first."""
+        turn = self._callers.setdefault(principal.author_id, asyncio.Lock())
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await stack.enter_async_context(turn)
+                    await stack.enter_async_context(self._turns)
+            except TimeoutError:
+                raise TooManyExportsError from None
+            yield await stack.enter_async_context(db.snapshot(self.resources.reads))
 
 
 def _item(row: Record, type_key: str, scope: Scope | None) -> dict[str, Any]:

@@ -25,15 +25,17 @@ async def list_queues(call: Call) -> web.StreamResponse:
     permission=permissions.QUEUES,
     summary="Figures of every queue, live",
     description="Server-Sent Events: an event `queues` every two seconds, its data what `GET /search/queues` answers. "
-    "The stream ends after ten minutes; clients such as EventSource connect anew.",
+    "The stream ends after ten minutes; clients such as EventSource connect anew. When the caller loses the right "
+    "to read it, an event `closed` names the reason and the stream ends. One caller may have five streams open in a "
+    "process (429).",
     response=QueuesOut,
     media_type="text/event-stream",
 )
 async def stream_queues(call: Call) -> web.StreamResponse:
     service = call.get(QueueService)
-    async with EventStream(call.request) as stream:
-        async for _ in stream.every(STREAM_STEP_SECONDS):
-            await stream.send("queues", (await service.shared(call.principal, call.site)).model_dump_json())
+    async with EventStream(call) as stream:
+        async for principal in stream.every(STREAM_STEP_SECONDS):
+            await stream.send("queues", (await service.shared(principal, call.site)).model_dump_json())
     return stream.response
 
 

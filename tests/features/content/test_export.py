@@ -139,7 +139,7 @@ async def test_who_leaves_gives_the_connection_back_and_too_many_are_told(many):
     running = [await many.client.get("/api/v1/content/export", headers=headers) for _ in range(2)]
     try:
         refused = await many.get("/content/export")
-        assert (refused.status, refused.code) == (503, "too_many_exports")
+        assert (refused.status, refused.code) == (429, "too_many_streams")
         assert int(refused.headers["Retry-After"]) > 0
     finally:
         for response in running:
