@@ -91,6 +91,13 @@ class Client:
             self._broken(f"{web.name} answered {method} {path} with {response.status}: {raw[:500]!r}")
         return Answer(response.status, json.loads(raw) if raw else None, False)
 
+    async def download(self, path: str, *, headers: dict[str, str]) -> bytes:
+        """The bytes at the end of redirects, when everything is well."""
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        url = self.rng.choice(self._webs).base + path
+        async with self._session.get(url, headers={**self.headers, **headers}, timeout=timeout) as response:
+            return await response.read()
+
     def _broken(self, text: str) -> None:
         self._timeline.note(text)
         self._seen.broken.append(text)

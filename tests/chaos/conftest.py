@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-SHORT_MINUTES = 0.5
+SHORT_MINUTES = 1.5
 SEEDS = "1"
 # Start, settling and judging beside the faults themselves.
 REST_SECONDS = 600
@@ -15,6 +15,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("chaos")
     group.addoption("--chaos-minutes", type=float, default=SHORT_MINUTES, help="minutes of faults a seed")
     group.addoption("--chaos-seeds", default=SEEDS, help="seeds of the runs, by comma")
+    group.addoption("--chaos-without", default="", help="faults to leave out, by comma")
 
 
 def pytest_generate_tests(metafunc):
@@ -28,6 +29,11 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def chaos_minutes(request):
     return request.config.getoption("chaos_minutes", SHORT_MINUTES)
+
+
+@pytest.fixture
+def chaos_without(request):
+    return frozenset(filter(None, request.config.getoption("chaos_without", "").split(",")))
 
 
 @pytest.fixture

@@ -58,6 +58,12 @@ class Engines:
         await asyncio.to_thread(engine.stop)
         await self._start(engine)
 
+    async def crash(self, engine: Engine) -> None:
+        """What `pg_ctl restart -m immediate` does: SIGQUIT, no checkpoint, nobody is waited for."""
+        engine.process.send_signal(signal.SIGQUIT)
+        await asyncio.to_thread(engine.process.wait, 30)
+        await self._start(engine)
+
     @asynccontextmanager
     async def frozen(self, engine: Engine) -> AsyncIterator[None]:
         os.kill(engine.process.pid, signal.SIGSTOP)

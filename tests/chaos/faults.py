@@ -4,15 +4,17 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import aiohttp
 import asyncpg
 
+from tests.chaos.disk import SmallDisk
 from tests.chaos.engines import Engines
 from tests.chaos.fleet import CONCURRENCY, Fleet, Process
 from tests.chaos.fleet_points import BEFORE_COMMIT, BEFORE_DOORBELL, BEFORE_RESPONSE
+from tests.chaos.link_faults import LinkFaults
 from tests.chaos.timeline import Timeline
 from tests.chaos.workload import Promiser
 
@@ -20,6 +22,9 @@ LEASE_SECONDS = 15.0
 HELD = "SELECT count(*) FROM jobs WHERE state = 'pending' AND lease_until > now() AND right(worker, length($1)) = $1"
 # What takes a minute to end (three leases) belongs into runs of minutes, and not into their last one.
 SLOW = ("poison", "block_loop")
+# Of a connection that was merely forgotten, the server's keep-alive finds out after about this long.
+KEEP_ALIVE_SECONDS = 60.0
+RESTARTS = 3
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,27 @@ def plan(seed: int, names: list[str], seconds: float, *, gap: tuple[float, float
     return faults
 
 
+def _names(kinds: Mapping[str, object], without: frozenset[str]) -> list[str]:
+    return [name for name in kinds if name not in without]
+
+
 class Faults:
     """Two lanes side by side: one for processes, one for engines."""
 
     def __init__(
-        self, engines: Engines, fleet: Fleet, promiser: Promiser, timeline: Timeline, *, seed: int, seconds: float
+        self,
+        engines: Engines,
+        fleet: Fleet,
+        promiser: Promiser,
+        disk: SmallDisk,
+        timeline: Timeline,
+        *,
+        seed: int,
+        seconds: float,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self._engines, self._fleet, self._promiser, self._timeline = engines, fleet, promiser, timeline
+        self._disk, self._links = disk, LinkFaults(engines, fleet, timeline, seed)
         self._long = seconds >= 180
         self.count = 0
         self.kinds: dict[str, int] = {}
@@ -68,6 +87,10 @@ class Faults:
             "poison": self._poison,
             "greedy": self._greedy,
             "block_loop": self._block_loop,
+            "half_open_web": self._half_open_web,
+            "half_open_worker": self._half_open_worker,
+            "half_open_sweeper": self._half_open_sweeper,
+            "half_open_upkeep": self._half_open_upkeep,
         }
         self._outages: dict[str, Callable[[Fault], Awaitable[None]]] = {
             "flush_valkey": self._flush_valkey,
@@ -80,23 +103,34 @@ class Faults:
             "kill_postgres": self._kill_postgres,
             "exhaust_pool": self._exhaust_pool,
             "deadlock": self._deadlock,
+            "cut_commits": self._cut_commits,
+            "restart_postgres_often": self._restart_postgres_often,
+            "fill_disk": self._fill_disk,
         }
         gaps = ((4, 9), (3, 8)) if self._long else ((2, 5), (1, 3))
         self._lanes = [
-            (self._processes, plan(seed, list(self._processes), seconds, gap=gaps[0]), True),
-            (self._outages, plan(seed, list(self._outages), seconds, gap=gaps[1]), False),
+            (self._processes, plan(seed, _names(self._processes, without), seconds, gap=gaps[0]), True),
+            (self._outages, plan(seed, _names(self._outages, without), seconds, gap=gaps[1]), False),
         ]
         self._seconds = seconds
 
     async def run(self) -> None:
-        """Until the time is up and every fault has ended: engines answer, what was paused goes on."""
+        """Until the time is up and every fault has ended: engines answer, what was paused goes on.
+
+        Links to PostgreSQL that a fault has frozen stay so: the fleet has to live with the sessions behind them.
+        """
         until = asyncio.get_running_loop().time() + self._seconds
+        keeping_alive = asyncio.create_task(self._keep_alive())
         await asyncio.gather(*(self._lane(kinds, faults, until, apart) for kinds, faults, apart in self._lanes))
-        # A peer's keep-alive would do this in the end.
-        self._engines.database_door.cut()
+        keeping_alive.cancel()
         self._engines.valkey_door.cut()
         for worker in self._fleet.teach():
             worker.send(signal.SIGTERM)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(5)
+            self._engines.database_door.cut(older_than=KEEP_ALIVE_SECONDS)
 
     async def _lane(
         self, kinds: dict[str, Callable[[Fault], Awaitable[None]]], faults: list[Fault], until: float, apart: bool
@@ -170,7 +204,7 @@ class Faults:
         worker.paused = True
         await self._busy(worker)
         pid = worker.pid
-        worker.send(signal.SIGSTOP)
+        self._fleet.freeze(worker)
         await asyncio.sleep(self._between(fault, LEASE_SECONDS + 6, LEASE_SECONDS + 12))
         if worker.is_alive and worker.pid == pid:
             worker.send(signal.SIGCONT)
@@ -184,6 +218,42 @@ class Faults:
 
     async def _block_loop(self, fault: Fault) -> None:
         await self._promiser.promise([{"name": "chaos.blocking"}])
+
+    async def _half_open_web(self, fault: Fault) -> None:
+        await self._links.half_open(self._web(fault))
+
+    async def _half_open_worker(self, fault: Fault) -> None:
+        worker = self._worker(fault)
+        if not worker.paused:
+            await self._busy(worker)
+            await self._links.half_open(worker)
+
+    async def _half_open_sweeper(self, fault: Fault) -> None:
+        """In the middle of taking jobs back from dead workers."""
+        await self._links.half_open_anywhere(b"lost_leases", "freeze_after", restart=self._worker(fault))
+
+    async def _half_open_upkeep(self, fault: Fault) -> None:
+        """In the middle of promising periodic work, or of giving events their place in the feed."""
+        text = b"UPDATE schedules" if fault.target % 2 else b"event_chain"
+        await self._links.half_open_anywhere(text, "freeze_after", restart=self._worker(fault))
+
+    async def _cut_commits(self, fault: Fault) -> None:
+        """Of a web process and of a worker, at the same time."""
+        await asyncio.gather(self._links.cut_commits(self._web(fault)), self._links.cut_commits(self._worker(fault)))
+
+    async def _restart_postgres_often(self, fault: Fault) -> None:
+        """Again and again under the same long jobs, apart by more than a lease in long runs."""
+        for number in range(RESTARTS):
+            if number:
+                await asyncio.sleep(self._between(fault, 8, 20) if self._long else 2)
+            await self._engines.crash(self._engines.postgres)
+
+    async def _fill_disk(self, fault: Fault) -> None:
+        """No room for files; without a file system of its own there is nothing to fill."""
+        if self._disk.is_mounted:
+            await asyncio.to_thread(self._disk.fill)
+            await asyncio.sleep(self._between(fault, 3, 8))
+            self._disk.clear()
 
     async def _flush_valkey(self, fault: Fault) -> None:
         async with self._engines.cache() as cache:

@@ -7,9 +7,11 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+import psutil
 
 from scaicms.embedded.guardian import Guardian
 from tests.chaos.engines import Engines
@@ -60,6 +62,12 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self._child.send_signal(number)
 
+    def has_port(self, port: int) -> bool:
+        """Whether it has a connection from this port of its own."""
+        with contextlib.suppress(psutil.Error):
+            return any(found.laddr.port == port for found in psutil.Process(self.pid).net_connections("tcp"))
+        return False
+
     def arm(self, point: str) -> None:
         self.failpoint.write_text(point)
 
@@ -73,6 +81,8 @@ class Fleet:
     def __init__(self, engines: Engines, home: Path, timeline: Timeline, guardian: Guardian) -> None:
         self._engines, self._home, self._timeline, self._guardian = engines, home, timeline, guardian
         self._keepers: list[asyncio.Task[None]] = []
+        self.unwell: dict[int, datetime] = {}
+        """When each process died or was frozen, by its id."""
         self.webs: list[Process] = []
         self.workers: list[Process] = []
 
@@ -99,18 +109,29 @@ class Fleet:
             "SCAICMS_READ_POOL_SIZE": "4",
             "SCAICMS_WORKER_CONCURRENCY": str(CONCURRENCY),
             "SCAICMS_DRAIN_SECONDS": "3",
+            "SCAICMS_WEBHOOK_REACH": "loopback",
+            "STORAGE_URL": f"file://{self._home / 'store'}",
             "CHAOS_FAILPOINT": str(self._home / f"{name}.failpoint"),
         }
         return Process(name, module, {**kept, **ours, **self._engines.addresses, **env}, self._home)
 
     async def _keep(self, process: Process) -> None:
         while True:
-            code = await process.ended()
+            pid, code = process.pid, await process.ended()
+            self.unwell.setdefault(pid, datetime.now(UTC))
             self._timeline.note(f"{process.name} ended with {code}; again in {AGAIN_SECONDS} s")
             process.paused = False
             process.failpoint.unlink(missing_ok=True)
             await asyncio.sleep(AGAIN_SECONDS)
             await process.spawn(self._guardian)
+
+    def freeze(self, process: Process) -> None:
+        self.unwell.setdefault(process.pid, datetime.now(UTC))
+        process.send(signal.SIGSTOP)
+
+    def owner(self, port: int) -> Process | None:
+        """Whose connection it is that comes from this port."""
+        return next((process for process in (*self.webs, *self.workers) if process.has_port(port)), None)
 
     async def ready(self) -> None:
         """Every web process answers."""

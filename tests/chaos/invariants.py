@@ -2,14 +2,13 @@
 
 import json
 import random
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from asyncpg import Record as Row
 
 from tests.chaos.client import Client, Seen
 from tests.chaos.engines import Engines
+from tests.chaos.verdict import Verdict
 from tests.chaos.work import TICK_SECONDS
 from tests.chaos.workload import API, WORD, Item, Record
 
@@ -31,6 +30,7 @@ ITEMS = """
 SELECT i.id, s.key AS site, i.deleted_at IS NOT NULL AS deleted, e.data->>'title' AS draft, e.data->>'origin' AS origin,
        e.version, e.published_version, d.data->>'title' AS published, convert_from(d.body, 'UTF8')::jsonb AS body
 FROM items i JOIN sites s ON s.id = i.site_id JOIN entries e ON e.item_id = i.id
+JOIN content_types t ON t.id = i.type_id AND t.key = 'note'
 LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
 """
 INDEX = """
@@ -51,24 +51,6 @@ SELECT count(*), 1 + floor(extract(epoch FROM max(created_at) - min(created_at))
 FROM jobs WHERE name = 'chaos.tick'
 """
 STRAY = "SELECT job_id FROM chaos_effects f WHERE NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = f.job_id)"
-
-
-@dataclass
-class Verdict:
-    """What was wrong; nothing is what everybody wants to read."""
-
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    states: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def broken(self) -> list[str]:
-        return [
-            f"{kind}: {text}"
-            for kind, texts in (("lost", self.lost), ("doubled", self.doubled), ("wrong", self.wrong))
-            for text in texts
-        ]
 
 
 async def judge(engines: Engines, client: Client, record: Record, seen: Seen) -> Verdict:

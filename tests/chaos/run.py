@@ -2,45 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from scaicms import registry
-from scaicms.app import create_services
-from scaicms.embedded.guardian import Guardian
-from scaicms.features.roles.service import RoleService
-from scaicms.features.users.service import UserService
-from scaicms.infra.db.migrations import migrate
-from scaicms.kit.principal import SYSTEM
-from scaicms.settings import Settings
-from tests.chaos.client import Client, NoAnswerError, Seen
-from tests.chaos.engines import Engines
+from tests.chaos.client import NoAnswerError
+from tests.chaos.crowd import Crowd
+from tests.chaos.delivery_invariants import judge_audit, judge_deliveries, judge_feed
 from tests.chaos.faults import Faults
-from tests.chaos.fleet import SECRET, Fleet
-from tests.chaos.invariants import Verdict, judge
+from tests.chaos.ground import API, SITES, Ground
+from tests.chaos.invariants import judge
+from tests.chaos.lease_invariants import judge_leases
+from tests.chaos.publication_invariants import judge_files, judge_publications
+from tests.chaos.settling import settle
 from tests.chaos.timeline import Timeline
-from tests.chaos.work import TABLE
-from tests.chaos.workload import API, TYPE, Editor, Promiser, Record
+from tests.chaos.verdict import Verdict
 
-SITES = ("one", "two")
-EDITORS_A_SITE = 2
-ADMIN, PASSWORD = "admin@example.com", "correct horse battery staple"
 ANSWER_SECONDS = 60.0
-# The lease of a worker that died with the last fault runs out first; then nothing may lie about.
-LEASE_SECONDS, ORPHAN_SECONDS = 15.0, 15.0
-SETTLE_SECONDS = 180.0
+LONG_MINUTES = 3.0
 
-# Periodic work is promised again and again, and so is never at an end.
-PENDING = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name <> 'chaos.tick'"
-ORPHANS = """
-SELECT id, queue, name, run_at, fence, lost_leases, last_error FROM jobs
-WHERE state = 'pending' AND run_at < now() - $1 * interval '1 second' AND (lease_until IS NULL OR lease_until < now())
-"""
 ASIDE = "SELECT id, name FROM jobs WHERE state = 'quarantined' AND name <> ALL($1)"
 KILLERS = ["chaos.poison", "chaos.greedy", "chaos.blocking"]
 
@@ -60,130 +40,63 @@ class Outcome:
         return f"{broken}\n\n{self.timeline}\n\n{json.dumps(self.figures)}\nAgain: {again}"
 
 
-class Ground:
-    """Engines and a fleet over them, with two sites and an administrator."""
-
-    def __init__(self, home: Path) -> None:
-        self.timeline, self.seen = Timeline(), Seen()
-        self._guardian, self._home = Guardian(), home
-        self.engines = Engines(home, self._guardian)
-        self.fleet = Fleet(self.engines, home, self.timeline, self._guardian)
-        self._session = aiohttp.ClientSession()
-        self._token = ""
-
-    @classmethod
-    @asynccontextmanager
-    async def prepared(cls, home: Path, **size: Any) -> AsyncIterator["Ground"]:
-        ground = cls(home)
-        try:
-            await ground._start(**size)
-            yield ground
-        finally:
-            await ground._session.close()
-            await ground.fleet.stop()
-            await ground.engines.stop()
-            ground._guardian.dismiss()
-
-    async def _start(self, **size: Any) -> None:
-        await self.engines.start()
-        settings = Settings(
-            env="test",
-            home=self._home,
-            secret=SECRET,
-            database_url=self.engines.postgres.url,
-            redis_url=self.engines.valkey.url,
-        )
-        await migrate(settings.database_url, registry.model_modules())
-        async with create_services(settings, kind="worker") as services:
-            await services.get(RoleService).ensure_built_in(SYSTEM)
-            await services.get(UserService).ensure_administrator(SYSTEM, ADMIN, PASSWORD)
-        async with self.engines.session() as session:
-            await session.execute(TABLE)
-        await self.fleet.start(**size)
-        await self._seed()
-
-    async def _seed(self) -> None:
-        client = self.client("seed")
-        entered = await client.ask("POST", f"{API}/auth/login", json={"email": ADMIN, "password": PASSWORD})
-        self._token = entered.json["access_token"]
-        client = self.client("seed")
-        for site in SITES:
-            made = await client.ask("POST", f"{API}/sites", json={"key": site, "name": site})
-            assert made.status == 201, made
-            made = await client.ask("POST", f"{API}/content-types", json=TYPE, headers={"X-Site-ID": site})
-            assert made.status == 201, made
-
-    def client(self, seed: str) -> Client:
-        client = Client(self._session, self.fleet.webs, self.seen, self.timeline, seed)
-        if self._token:
-            client.headers["Authorization"] = f"Bearer {self._token}"
-        return client
-
-    async def rest(self, seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until no job is pending, but no longer than this."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while await self.engines.fetchval(PENDING):
-            if loop.time() > deadline:
-                self.timeline.note("some jobs are still pending: not waiting any longer")
-                return
-            await asyncio.sleep(0.3)
-
-
-async def run(home: Path, *, seed: int, minutes: float, webs: int = 2, workers: int = 3) -> Outcome:
-    """A whole run of this length; the judgement is the caller's to act on."""
+async def run(
+    home: Path,
+    *,
+    seed: int,
+    minutes: float,
+    without: frozenset[str] = frozenset(),
+    webs: int = 2,
+    workers: int = 3,
+) -> Outcome:
+    """A whole run of this length, `without` some kinds of faults; the judgement is the caller's to act on."""
     async with Ground.prepared(home, webs=webs, workers=workers, novel=False) as ground:
-        record = Record()
-        faults, stuck = await _drive(ground, record, seed, minutes * 60)
-        orphans = await _settle(ground)
-        aside = await _replay(ground, record)
+        await ground.add_webhooks()
+        crowd = Crowd(ground, seed, rows=200 if minutes < LONG_MINUTES else 800)
+        faults = Faults(
+            ground.engines,
+            ground.fleet,
+            crowd.promiser,
+            ground.disk,
+            ground.timeline,
+            seed=seed,
+            seconds=minutes * 60,
+            without=without,
+        )
+        stuck = await _drive(ground, crowd, faults)
+        late = await settle(ground)
+        aside = await _replay(ground)
         await ground.rest()
+        record = crowd.record
         verdict = await judge(ground.engines, ground.client("judge"), record, ground.seen)
-        verdict.wrong += [*stuck, *orphans]
-        figures = _figures(ground, record, faults, verdict)
+        more = await _judge_more(ground, crowd, verdict)
+        verdict.wrong += [*stuck, *late.problems]
+        figures = _figures(ground, crowd, faults, verdict)
+        figures |= more | late.figures
         figures |= {"seed": seed, "minutes": minutes, "set_aside_and_replayed": aside}
-        (home / "timeline.txt").write_text(str(ground.timeline))
         (home / "acknowledged.jsonl").write_text("\n".join(json.dumps(line) for line in record.lines))
         return Outcome(seed, verdict, figures, ground.timeline)
 
 
-async def _drive(ground: Ground, record: Record, seed: int, seconds: float) -> tuple[Faults, list[str]]:
+async def _drive(ground: Ground, crowd: Crowd, faults: Faults) -> list[str]:
     """Everybody works while things break; then everybody finishes what they have begun."""
     stop = asyncio.Event()
-    promiser = Promiser(ground.client(f"{seed}:jobs"), record)
-    clients = [
-        (site, number, ground.client(f"{seed}:{site}{number}")) for site in SITES for number in range(EDITORS_A_SITE)
-    ]
-    working = [asyncio.create_task(promiser.work(stop))]
-    for site, number, client in clients:
-        editor = Editor(client, site, f"s{seed}{site}{number}", record, ground.timeline)
-        working.append(asyncio.create_task(editor.work(stop)))
-    faults = Faults(ground.engines, ground.fleet, promiser, ground.timeline, seed=seed, seconds=seconds)
+    working = [asyncio.create_task(work(stop)) for work in crowd.works]
     await faults.run()
+    ground.receivers.are_well = True
     ground.timeline.note("calm")
     stop.set()
     deadline = asyncio.get_running_loop().time() + ANSWER_SECONDS
-    for client in (promiser.client, *(client for _, _, client in clients)):
+    for client in crowd.clients:
         client.deadline = deadline
     ended = await asyncio.gather(*working, return_exceptions=True)
-    stuck = [
-        f"no answer within {ANSWER_SECONDS:g} s of calm: {error}" for error in ended if isinstance(error, NoAnswerError)
-    ]
     for error in ended:
         if isinstance(error, BaseException) and not isinstance(error, NoAnswerError):
             raise error
-    return faults, stuck
+    return [f"no answer within {ANSWER_SECONDS:g} s of calm: {error}" for error in ended if error is not None]
 
 
-async def _settle(ground: Ground) -> list[str]:
-    """Nothing due lies about 15 s after the last lease of a dead worker has run out."""
-    await ground.rest(LEASE_SECONDS + ORPHAN_SECONDS)
-    rows = await ground.engines.fetch(ORPHANS, ORPHAN_SECONDS)
-    await ground.rest()
-    return [f"an orphan: {dict(row)}" for row in rows]
-
-
-async def _replay(ground: Ground, record: Record) -> int:
+async def _replay(ground: Ground) -> int:
     """Jobs that were set aside because their workers were killed under them three times: an operator retries them."""
     client = ground.client("operator")
     rows = await ground.engines.fetch(ASIDE, KILLERS)
@@ -193,7 +106,31 @@ async def _replay(ground: Ground, record: Record) -> int:
     return len(rows)
 
 
-def _figures(ground: Ground, record: Record, faults: Faults, verdict: Verdict) -> dict[str, Any]:
+async def _judge_more(ground: Ground, crowd: Crowd, verdict: Verdict) -> dict[str, Any]:
+    """Deliveries, feed, audit log, work of workers, leases, files."""
+    engines, client = ground.engines, ground.client("judge")
+    await judge_publications(verdict, engines, client, crowd.publications)
+    deliveries = await judge_deliveries(verdict, engines, ground.receivers, ground.first_event)
+    await judge_feed(verdict, engines, crowd.readers)
+    await judge_audit(verdict, client)
+    leases = await judge_leases(verdict, engines, ground.fleet.unwell)
+    stray = await judge_files(verdict, engines, ground.disk)
+    ground.timeline.note(f"bytes without rows: {stray}")
+    return {
+        "deliveries": deliveries,
+        "requests": sum(sum(events.values()) for events in ground.receivers.requests.values()),
+        "feed_events": sum(len(reader.seen) for reader in crowd.readers),
+        "imported_rows": sum(map(len, crowd.publications.imports.values())),
+        "schedules": len(crowd.publications.schedules),
+        "releases": len(crowd.publications.releases),
+        "assets": len(crowd.publications.assets),
+        "leases_lost": leases,
+        "stray_files": len(stray),
+    }
+
+
+def _figures(ground: Ground, crowd: Crowd, faults: Faults, verdict: Verdict) -> dict[str, Any]:
+    record = crowd.record
     return {
         "acknowledged_writes": sum(record.writes.values()),
         "acknowledged_jobs": len(record.jobs),

@@ -2,13 +2,15 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 
 class Timeline:
     """Lines with the second of the run they belong to, and the time of day that the processes' logs have."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path) -> None:
         self._began = time.monotonic()
+        self._file = file
         self.lines: list[str] = []
 
     @property
@@ -16,7 +18,10 @@ class Timeline:
         return time.monotonic() - self._began
 
     def note(self, text: str) -> None:
-        self.lines.append(f"{self.now:7.2f} s  {datetime.now(UTC):%H:%M:%S.%f}  {text}")
+        line = f"{self.now:7.2f} s  {datetime.now(UTC):%H:%M:%S.%f}  {text}"
+        self.lines.append(line)
+        with self._file.open("a") as file:
+            file.write(line + "\n")
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

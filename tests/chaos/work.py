@@ -11,9 +11,24 @@ from scaicms.infra.jobs import Job, JobPayload, RunningJob, TransientJobError
 from scaicms.infra.jobs.declare import Periodic, Task
 
 # Nothing here is unique, so that a doubled effect shows as a second row.
-TABLE = """
+TABLES = """
 CREATE TABLE IF NOT EXISTS chaos_effects (
-    job_id uuid NOT NULL, step int NOT NULL, pid int NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
+    job_id uuid NOT NULL, step int NOT NULL, pid int NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
+-- Every lease that was counted as lost, with the worker that had it; and the workers whose loop a job has blocked.
+CREATE TABLE IF NOT EXISTS chaos_lost_leases (
+    job_id uuid NOT NULL, name text NOT NULL, worker text, at timestamptz NOT NULL DEFAULT clock_timestamp());
+CREATE TABLE IF NOT EXISTS chaos_blocked (worker text);
+CREATE OR REPLACE FUNCTION chaos_watch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.lost_leases > OLD.lost_leases THEN
+        INSERT INTO chaos_lost_leases (job_id, name, worker) VALUES (OLD.id, OLD.name, OLD.worker);
+    ELSIF NEW.name = 'chaos.blocking' THEN
+        INSERT INTO chaos_blocked VALUES (NEW.worker);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER chaos_watch AFTER UPDATE ON jobs FOR EACH ROW
+    WHEN (NEW.lost_leases > OLD.lost_leases OR NEW.fence > OLD.fence) EXECUTE FUNCTION chaos_watch();
 """
 TICK_SECONDS = 2
 BLOCKED_SECONDS = 20.0  # longer than a lease
