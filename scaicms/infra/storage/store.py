@@ -1,9 +1,11 @@
 """Put, read and delete blobs by key. Keys are ours (`imports/<id>`), never a caller's file name."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 import obstore
 from obstore.exceptions import BaseError
@@ -19,6 +21,10 @@ REMOTE_PART_BYTES = 5 * 1024 * 1024
 """S3 takes no smaller parts of an upload but the last."""
 WRITES = 2
 """Parts of an upload on their way at a time."""
+REQUEST_SECONDS = 10.0
+"""How long one request to the store may take, its retries included; the largest part of an upload is one."""
+COPY_SECONDS = 60.0
+RETRIES = 2
 
 
 class BlobWriter(Protocol):
@@ -31,12 +37,35 @@ class StorageAwayError(UnavailableError):
     message = "The file storage cannot be reached; try again."
 
 
-@contextmanager
-def _reached() -> Iterator[None]:
+@asynccontextmanager
+async def _reached(seconds: float = REQUEST_SECONDS) -> AsyncIterator[None]:
+    """Bound one request, and turn what obstore raises into `StorageAwayError`; its writers raise bare `OSError`.
+
+    Raises:
+        FileNotFoundError: there is no such blob.
+    """
     try:
-        yield
-    except BaseError as error:
+        async with asyncio.timeout(seconds):
+            yield
+    except FileNotFoundError:
+        raise
+    except (BaseError, OSError) as error:  # TimeoutError is an OSError
         raise StorageAwayError from error
+
+
+class _Writer:
+    """An open upload of obstore."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    async def write(self, data: bytes) -> object:
+        async with _reached():
+            return await self._writer.write(data)
+
+    async def close(self) -> None:
+        async with _reached():
+            await self._writer.close()
 
 
 class Storage:
@@ -49,16 +78,19 @@ class Storage:
     @asynccontextmanager
     async def writing(self, key: str) -> AsyncIterator[BlobWriter]:
         """Stream a blob in; leaving with an exception discards it."""
-        writer = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=WRITES)
-        with _reached():
-            try:
-                yield cast(BlobWriter, writer)
-            except BaseException:
-                # What was begun stays beside the blobs until it is ended; then it is one, and can be removed.
+        opened = obstore.open_writer_async(self._store, key, buffer_size=self._part_bytes, max_concurrency=WRITES)
+        writer = _Writer(opened)
+        try:
+            yield writer
+        except StorageAwayError:
+            raise  # nothing can be removed either
+        except BaseException:
+            # What was begun stays beside the blobs until it is ended; then it is one, and can be removed.
+            with suppress(StorageAwayError):
                 await writer.close()
                 await self.delete(key)
-                raise
-            await writer.close()
+            raise
+        await writer.close()
 
     async def download(self, key: str, target: Path) -> None:
         """Stream a blob into a local file.
@@ -66,9 +98,15 @@ class Storage:
         Raises:
             FileNotFoundError: there is no such blob.
         """
-        with _reached(), target.open("wb") as file:
+        async with _reached():
             result = await obstore.get_async(self._store, key)
-            async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
+        chunks = aiter(result.stream(min_chunk_size=CHUNK_BYTES))
+        with target.open("wb") as file:
+            while True:
+                async with _reached():
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return
                 file.write(chunk)
 
     async def upload(self, key: str, source: Path) -> None:
@@ -86,7 +124,7 @@ class Storage:
         """
         # One request for each piece: a stream reads ahead of a slow client, and holds what it read.
         for place in range(start, end, PIECE_BYTES):
-            with _reached():
+            async with _reached():
                 piece = await obstore.get_range_async(self._store, key, start=place, end=min(place + PIECE_BYTES, end))
             yield bytes(piece)
 
@@ -96,19 +134,25 @@ class Storage:
         Raises:
             FileNotFoundError: there is no such blob.
         """
-        with _reached():
+        async with _reached(COPY_SECONDS):
             await obstore.copy_async(self._store, key, target)
 
     async def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is removed already."""
-        with suppress(FileNotFoundError), _reached():
-            await obstore.delete_async(self._store, key)
+        with suppress(FileNotFoundError):
+            async with _reached():
+                await obstore.delete_async(self._store, key)
 
 
 def open_storage(settings: Settings) -> Storage:
     """The store that `STORAGE_URL` names (`s3://bucket/prefix`, `gs://…`, `az://…`), else a folder in the home."""
     if settings.storage_url and not settings.storage_url.startswith("file:"):
-        return Storage(from_url(settings.storage_url))
+        return Storage(
+            from_url(
+                settings.storage_url,
+                retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=REQUEST_SECONDS)},
+            )
+        )
     folder = Path(settings.storage_url.removeprefix("file://")) if settings.storage_url else settings.home / "files"
     folder.mkdir(parents=True, exist_ok=True)
     return Storage(LocalStore(prefix=folder.resolve()))
