@@ -93,6 +93,8 @@ class ContentMoved(ContentEvent):
     from_stage: str | None
     to_stage: str
     comment: str | None
+    lapsed: bool = False
+    """Whether a change by somebody who may not move items to `from_stage` did this."""
 
 
 class ReleaseEvent(Event):

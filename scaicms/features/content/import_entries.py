@@ -11,7 +11,7 @@ from scaicms.features.content import translation_repository
 from scaicms.features.content.import_publication import ImportedPublication
 from scaicms.features.content.reading.mapping import MappedRow
 from scaicms.features.content.reading.marks import Verdict
-from scaicms.features.content.service import ContentService
+from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translations import TranslationService
 from scaicms.features.content_types.service import CompiledType
 from scaicms.features.taxonomies.service import TermLinks
@@ -128,10 +128,14 @@ class ImportedEntries:
         """Write the row as it is, shared fields for all locales."""
         is_new = there.locale not in there.drafts
         if is_new:
-            await self._translations.put(self._principal, self._site, there.item_id, there.locale, mapped.data)
-        await self._content.save(
+            added, _ = await self._translations.put(
+                self._principal, self._site, there.item_id, there.locale, mapped.data
+            )
+            _report_lapse(added, warn)
+        saved = await self._content.save(
             self._principal, self._site, there.item_id, mapped.data, taxonomies=given, locale=there.locale, merge=False
         )
+        _report_lapse(saved, warn)
         if is_new and there.drafts:
             rows = await translation_repository.entries(self._site.id, there.item_id)
             after = next(json.loads(row["data"]) for row in rows if row["locale"] == there.locale)
@@ -160,7 +164,8 @@ class ImportedEntries:
         if mapped.has_slug and mapped.slug != there.slug:
             warn(f"An item has one slug; it stays {there.slug}, not {mapped.slug}.")
         await self._compare_terms(there, leader, given, warn)
-        await self._translations.put(self._principal, self._site, there.item_id, there.locale, data)
+        written, _ = await self._translations.put(self._principal, self._site, there.item_id, there.locale, data)
+        _report_lapse(written, warn)
         fields = self._type.fields
         not_said = [key for key in shared if key not in named and shared[key] != fields[key].default]
         return sorted({*not_said, *differing} & shared.keys())
@@ -194,3 +199,9 @@ class ImportedEntries:
                     if db.is_race(error):
                         raise
                     warn(f"{locale} shows its shared fields as they were: {error.in_words}")
+
+
+def _report_lapse(written: Written, warn: Warn) -> None:
+    item = written.item
+    if item.lapsed_stage is not None and item.stage is not None:
+        warn(f"The item is no longer in the stage {item.lapsed_stage}. It is in {item.stage.key} after this change.")

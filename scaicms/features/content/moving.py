@@ -4,17 +4,17 @@ from dataclasses import replace
 from uuid import UUID
 
 from scaicms.features.content import access, permissions, repository
+from scaicms.features.content.approval import ApprovalService
 from scaicms.features.content.errors import NoWorkflowError
 from scaicms.features.content.events import ContentMoved
 from scaicms.features.content.records import Item
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content_types.service import Stage
-from scaicms.features.roles.service import RoleService
 from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
-from scaicms.kit.errors import FieldError, InvalidError
-from scaicms.kit.principal import EVERYTHING, Principal
+from scaicms.kit.errors import AppError, FieldError, InvalidError
+from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
 
@@ -24,7 +24,7 @@ class MovingService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._content = services.get(ContentService)
-        self._roles = services.get(RoleService)
+        self._approval = services.get(ApprovalService)
 
     async def move(
         self,
@@ -56,7 +56,8 @@ class MovingService(Service):
                 known = ", ".join(stage.key for stage in workflow.stages)
                 wrong = FieldError("/stage", "unknown_stage", f"{item.content_type.key} has the stages {known}.")
                 raise InvalidError(errors=[wrong])
-            await self._require(principal, site, item, stage)
+            if not await self._approval.may_move(principal, item, stage):
+                raise _refusal(principal, stage)
             moved = replace(item, stage=stage)
             jobs = await self._put(principal, site, item, stage, comment) if stage.key != item.stage.key else []
             return Written(access.as_written(principal, moved), jobs)
@@ -67,21 +68,10 @@ class MovingService(Service):
         fact = item.fact(ContentMoved, from_stage=before, to_stage=stage.key, comment=comment)
         return await record(fact, actor=principal)
 
-    async def _require(self, principal: Principal, site: Site, item: Item, stage: Stage) -> None:
-        """Raise unless the principal may move the item here: by the permission, by a role, or, where the stage names
-        neither, by being able to change it. Who may do everything may move everywhere."""
-        if principal.may(EVERYTHING, site.id) or not (stage.permission or stage.roles):
-            return
-        if stage.permission is not None and principal.may(stage.permission, site.id):
-            scope = principal.scope(stage.permission, site.id)
-            if access.view(scope, item.content_type.key, item.locale, item.created_by) is not None:
-                return
-        if stage.roles and principal.author_id is not None:
-            held = await self._roles.all_assignments(principal.author_id)
-            if any(role in stage.roles and place in (None, site.id) for role, place in held):
-                return
-        wanted = [*stage.roles, *([stage.permission] if stage.permission is not None else [])]
-        raise principal.refusal(
-            stage.permission or permissions.UPDATE.code,
-            f"Items are moved to {stage.name} by who has one of: {', '.join(wanted)}.",
-        )
+
+def _refusal(principal: Principal, stage: Stage) -> AppError:
+    wanted = [*stage.roles, *([stage.permission] if stage.permission is not None else [])]
+    return principal.refusal(
+        stage.permission or permissions.UPDATE.code,
+        f"Items are moved to {stage.name} by who has one of: {', '.join(wanted)}.",
+    )

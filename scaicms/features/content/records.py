@@ -39,6 +39,8 @@ class Item:
     unpublish_at: datetime | None = None
     stage: Stage | None = None
     """Where it is in the workflow of its type, if that has one."""
+    lapsed_stage: str | None = None
+    """The stage that it was in before this very write, which ended an approval."""
 
     @property
     def other_locales(self) -> list[str]:

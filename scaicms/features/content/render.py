@@ -19,6 +19,8 @@ def draft(item: Item) -> dict[str, Any]:
     shape = _shape(item, item.data, status=item.status, times=times)
     if item.stage is not None:
         shape["stage"] = item.stage.key
+    if item.lapsed_stage is not None:
+        shape["lapsed_stage"] = item.lapsed_stage
     return shape
 
 

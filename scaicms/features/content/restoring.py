@@ -23,6 +23,7 @@ from scaicms.features.content import (
     sharing,
     translation_repository,
 )
+from scaicms.features.content.approval import ApprovalService
 from scaicms.features.content.errors import IdTakenError
 from scaicms.features.content.events import ContentCreated, ContentPublished
 from scaicms.features.content.exported import EXPORT_LINE, Entry, ExportLine, ItemLine, TaxonomyLine, TermLine
@@ -68,6 +69,7 @@ class RestoreBatches(Service):
         self._taxonomies = services.get(TaxonomyService)
         self._terms = services.get(TermService)
         self._links = services.get(TermLinks)
+        self._approval = services.get(ApprovalService)
 
     async def batches(
         self,
@@ -173,9 +175,13 @@ class RestoreBatches(Service):
         if there is not None:
             raise IdTakenError
         content_type = await self._types.hold(await self._types.compiled(site.id, line.type))
+        restore_checks.check_stage(content_type, line.stage)
         versions = [_draft(content_type, site, line, entry) for entry in line.entries]
         shown = [_shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
         await self._check(site, line, versions, shown, types)
+        stage = await self._approval.permitted_stage(principal, versions[0])
+        if stage is not None and line.stage is not None:
+            line = line.model_copy(update={"stage": stage.key})
         await restore_repository.insert_item(site.id, content_type.id, line)
         for version, published in zip(versions, shown, strict=True):
             await translation_repository.insert_entry(published or version)
@@ -197,7 +203,6 @@ class RestoreBatches(Service):
     ) -> None:
         """Refuse what no save could have made."""
         content_type = versions[0].content_type
-        restore_checks.check_stage(content_type, line.stage)
         restore_checks.check_shared(content_type, versions)
         await restore_checks.check_targets(site, line, versions, shown, types)
         await restore_checks.check_pointing(self._types, site, line)

@@ -31,6 +31,12 @@ async def next_version(
     return item, change
 
 
+def is_changed(item: Item, old: Item) -> bool:
+    """Whether a save has changed what readers would see: data, slug or terms."""
+    terms = [{term.id for term in one.terms} for one in (item, old)]
+    return item.data != old.data or item.slug != old.slug or terms[0] != terms[1]
+
+
 def _edited(principal: Principal, old: Item, change: Change) -> dict[str, Any]:
     """The data of the next version, checked, with nothing written that is out of the caller's reach."""
     writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)

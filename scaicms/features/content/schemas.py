@@ -90,6 +90,9 @@ class ItemOut(Answer):
         description="Of what is published: related items that are not, and so cannot be read. It is kept up to date.",
     )
     stage: str | None = Field(default=None, description="Of a draft whose type has a workflow: its stage.")
+    lapsed_stage: str | None = Field(
+        default=None, description="Of a write that ended an approval: the stage that the item was in before."
+    )
     plan: PublishPlan | None = None
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 

@@ -21,6 +21,7 @@ from scaicms.features.content import (
     sharing,
     workflow,
 )
+from scaicms.features.content.approval import ApprovalService
 from scaicms.features.content.conflicts import Change
 from scaicms.features.content.delivery import DeliveryService
 from scaicms.features.content.errors import HeldError, ItemArchivedError, ItemNotFoundError, NotPublishedError
@@ -76,6 +77,7 @@ class ContentService(Service):
         super().__init__(services)
         self._types = services.get(ContentTypeService)
         self._terms = services.get(TermLinks)
+        self._approval = services.get(ApprovalService)
 
     async def create(self, principal: Principal, site: Site, new: CreateItem) -> Written:
         """Store a new item, and publish it at once if asked to."""
@@ -152,6 +154,8 @@ class ContentService(Service):
                 item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
             await sharing.keep_references(item)
             jobs = await record(item.fact(ContentUpdated), actor=principal)
+            if saving.is_changed(item, old):
+                item = await self._approval.after_change(principal, item)
             return Written(access.as_written(principal, item, data), jobs)
 
     async def publish(

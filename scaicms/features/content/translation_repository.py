@@ -21,7 +21,7 @@ async def entries(site_id: UUID, item_id: UUID) -> list[Record]:
     """What there is of an item outside the trash, in each locale."""
     return await db.fetch(
         """SELECT e.locale, e.data, e.version, e.published_version, e.updated_at, e.updated_by, e.stamps, i.type_id,
-                  i.slug, i.created_at, i.created_by, i.first_version, d.published_at
+                  i.slug, i.stage, i.created_at, i.created_by, i.first_version, d.published_at
            FROM items i JOIN entries e ON e.item_id = i.id
            LEFT JOIN documents d ON d.item_id = i.id AND d.locale = e.locale
            WHERE i.id = $1 AND i.site_id = $2 AND i.deleted_at IS NULL ORDER BY e.locale""",

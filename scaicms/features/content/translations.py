@@ -17,6 +17,7 @@ from scaicms.features.content import (
     sharing,
     translation_repository,
 )
+from scaicms.features.content.approval import ApprovalService
 from scaicms.features.content.errors import ItemNotFoundError, LastLocaleError
 from scaicms.features.content.events import ContentUnpublished, TranslationAdded, TranslationRemoved
 from scaicms.features.content.records import Item
@@ -43,6 +44,7 @@ class TranslationService(Service):
         self._content = services.get(ContentService)
         self._types = services.get(ContentTypeService)
         self._terms = services.get(TermLinks)
+        self._approval = services.get(ApprovalService)
 
     async def overview(self, principal: Principal, site: Site, item_id: UUID) -> list[Translation]:
         """How the item stands in each locale of the site of which the caller reads drafts."""
@@ -136,6 +138,7 @@ class TranslationService(Service):
                 await record(item.fact(ContentUnpublished), actor=principal)
                 await links.come_or_gone(item)
             await record(item.fact(TranslationRemoved), actor=principal)
+            await self._approval.after_change(principal, item)
             await fallbacks.ask_for_refresh(item)
 
     async def _add(self, principal: Principal, site: Site, new: Item, data: dict[str, Any]) -> Written:
@@ -156,6 +159,7 @@ class TranslationService(Service):
         await sharing.spread(principal, site, item, replace(new, data=shared), data)
         await sharing.keep_references(item)
         jobs = await record(item.fact(TranslationAdded), actor=principal)
+        item = await self._approval.after_change(principal, item)
         terms = await self._terms.of_items(site, [item.id], item.locale)
         return Written(access.as_written(principal, replace(item, terms=terms.get(item.id, ())), data), jobs)
 
@@ -195,6 +199,7 @@ def _item(row: Record, content_type: CompiledType, item_id: UUID, site_id: UUID)
         updated_at=row["updated_at"],
         updated_by=row["updated_by"],
         published_at=row["published_at"],
+        stage=content_type.workflow.stage_of(row["stage"]) if content_type.workflow is not None else None,
     )
 
 

@@ -32,6 +32,11 @@ class Workflow(BaseModel):
 
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=MAX_STAGES)]
     initial: FieldKey = Field(description="The stage of new items.")
+    approval_lapses: bool = Field(
+        default=True,
+        description="Whether an item goes back to an earlier stage when somebody changes it who may not move it to the "
+        "stage that it is in.",
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
