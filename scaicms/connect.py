@@ -8,6 +8,7 @@ from scaicms import registry
 from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import declare_locale_rows
+from scaicms.infra.jobs.giving_up import declare_tasks
 from scaicms.infra.jobs.metrics import declare_figures
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
@@ -22,6 +23,7 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     declare_locale_rows(registry.locale_rows())
     declare_parts(registry.bundle_parts())
     declare_figures(registry.figures())
+    declare_tasks(registry.tasks)
     registry.connect_events()
     async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
         yield Services(resources)

@@ -59,14 +59,20 @@ async def put_job(file_id: UUID, job_id: UUID) -> None:
     )
 
 
-async def begin(site_id: UUID, file_id: UUID) -> Unread | None:
-    """A file that is to be read, and that another try has begun; None where there is none any more, or it was read."""
+async def begin(site_id: UUID, file_id: UUID, job_id: UUID) -> Unread | None:
+    """A file that is to be read, and that another try has begun; None where there is none any more, or it was read.
+
+    One that failed when its job was given up is read after all when an operator retries the job.
+    """
     row = await db.fetchrow(
-        """UPDATE asset_files f SET attempts = attempts + 1 WHERE id = $2 AND site_id = $1 AND status = 'processing'
+        """UPDATE asset_files f SET attempts = CASE WHEN status = 'failed' THEN 1 ELSE attempts + 1 END,
+                  status = 'processing', problem = NULL, content_type = NULL
+           WHERE id = $2 AND site_id = $1 AND (status = 'processing' OR status = 'failed' AND job_id = $3)
            RETURNING f.size, f.raster_type, f.attempts, coalesce(
              (SELECT a.filename FROM assets a WHERE a.file_id = f.id ORDER BY a.id LIMIT 1), '') AS filename""",
         site_id,
         file_id,
+        job_id,
     )
     return Unread(row["size"], row["raster_type"], row["filename"], row["attempts"]) if row is not None else None
 
@@ -90,14 +96,17 @@ async def finish(site_id: UUID, file_id: UUID, facts: Facts) -> bool:
     )
 
 
-async def fail(site_id: UUID, file_id: UUID, problem: str, content_type: str) -> None:
-    await db.execute(
-        """UPDATE asset_files SET status = 'failed', problem = $3, content_type = $4
-           WHERE id = $2 AND site_id = $1 AND status = 'processing'""",
-        site_id,
-        file_id,
-        problem,
-        content_type,
+async def fail(site_id: UUID, file_id: UUID, problem: str, content_type: str) -> bool:
+    """Say that nobody knows what a file is; False when it has been read, or has gone."""
+    return bool(
+        await db.execute(
+            """UPDATE asset_files SET status = 'failed', problem = $3, content_type = $4
+               WHERE id = $2 AND site_id = $1 AND status = 'processing'""",
+            site_id,
+            file_id,
+            problem,
+            content_type,
+        )
     )
 
 

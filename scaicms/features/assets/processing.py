@@ -28,6 +28,7 @@ PROCESSES = max(1, (os.cpu_count() or 2) // 2)
 """That read at a time in one worker: each may take a gigabyte."""
 WAIT_SECONDS = READ_FILE.seconds / 3
 UNKNOWN_TYPE = "application/octet-stream"
+MAX_PROBLEM_CHARACTERS = 300
 VARIANTS = ("small", "medium", "large")
 
 
@@ -40,7 +41,7 @@ class FileService(Service):
         self._reader = MediaReader()
         self._turns = asyncio.Semaphore(PROCESSES)
 
-    async def read(self, principal: Principal, site: Site, file_id: UUID) -> str | None:
+    async def read(self, principal: Principal, site: Site, file_id: UUID, job_id: UUID) -> str | None:
         """Find out what a file is; how that ended, or None where there was nothing to do.
 
         Raises:
@@ -49,11 +50,11 @@ class FileService(Service):
         """
         principal.require(permissions.CREATE.code, site.id)
         async with self._turn():
-            return await self._begin(principal, site, file_id)
+            return await self._begin(principal, site, file_id, job_id)
 
-    async def _begin(self, principal: Principal, site: Site, file_id: UUID) -> str | None:
+    async def _begin(self, principal: Principal, site: Site, file_id: UUID, job_id: UUID) -> str | None:
         async with db.transaction():
-            file = await file_repository.begin(site.id, file_id)
+            file = await file_repository.begin(site.id, file_id, job_id)
         if file is None:
             return None
         if file.attempts > MAX_ATTEMPTS:
@@ -113,9 +114,15 @@ class FileService(Service):
             )
         return True
 
+    async def give_up(self, principal: Principal, site: Site, file_id: UUID, problem: str) -> None:
+        """Write that nobody will find out what a file is, because its job was given up."""
+        principal.require(permissions.CREATE.code, site.id)
+        await self._fail(principal, site, file_id, problem)
+
     async def _fail(self, principal: Principal, site: Site, file_id: UUID, problem: str) -> str:
         async with db.transaction():
-            await file_repository.fail(site.id, file_id, problem, UNKNOWN_TYPE)
+            if not await file_repository.fail(site.id, file_id, problem[:MAX_PROBLEM_CHARACTERS], UNKNOWN_TYPE):
+                return "failed"
             await record_many(
                 [
                     AssetFailed(site_id=site.id, aggregate_id=asset_id, filename=name, problem=problem)

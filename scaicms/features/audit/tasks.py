@@ -15,4 +15,9 @@ async def cut_audit(_: UpkeepPayload, job: RunningJob) -> None:
     job.result = {"removed": await job.services.get(AuditService).cut(SYSTEM)}
 
 
-TASKS = (Task(SEAL_AUDIT, seal_audit), Task(CUT_AUDIT, cut_audit))
+PERIODIC = "The next run of this periodic job does what this one has left."
+
+TASKS = (
+    Task(SEAL_AUDIT, seal_audit, unawaited=PERIODIC),
+    Task(CUT_AUDIT, cut_audit, unawaited=PERIODIC),
+)

@@ -62,6 +62,14 @@ class RecoveryCodeUsed(Event):
     type: ClassVar[str] = "auth.recovery_code_used"
 
 
+class MailFailed(Event):
+    """A mail about the account could not be sent. `mail` is password_reset_link or what the mail was to tell."""
+
+    type: ClassVar[str] = "auth.mail_failed"
+    mail: str
+    error: str
+
+
 class ProfileUpdated(Event):
     type: ClassVar[str] = "auth.profile_updated"
 
@@ -77,4 +85,5 @@ ALL = (
     TotpDisabled,
     RecoveryCodeUsed,
     ProfileUpdated,
+    MailFailed,
 )

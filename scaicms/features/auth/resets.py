@@ -7,7 +7,7 @@ import structlog
 
 from scaicms.features.auth import repository, sessions
 from scaicms.features.auth.errors import BadResetTokenError
-from scaicms.features.auth.events import PasswordReset, PasswordResetRequested
+from scaicms.features.auth.events import MailFailed, PasswordReset, PasswordResetRequested
 from scaicms.features.auth.jobs import SEND_RESET, ResetPayload
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import PasswordResetRow
@@ -66,6 +66,16 @@ class PasswordResetService(Service):
                 await repository.open_reset(reset.id, user.id, digest(token), seconds)
                 await record(PasswordResetRequested(site_id=None, aggregate_id=user.id), actor=principal)
         await self.resources.mailer.send(self._letter(reset, user, token))
+
+    async def give_up(self, principal: Principal, reset_id: UUID, reason: str) -> None:
+        """Record that the mail with the link was not sent, where the address is an account's."""
+        reset = await repository.find_reset(reset_id)
+        if reset is None:
+            return
+        user = await self._users.by_email(reset.email)
+        if user is not None:
+            fact = MailFailed(site_id=None, aggregate_id=user.id, mail="password_reset_link", error=reason)
+            await record(fact, actor=principal)
 
     async def confirm(self, principal: Principal, token: str, password: str, *, ip: str) -> None:
         """Set the password, once; every session ends at once. A second factor stays as it is.

@@ -1,11 +1,13 @@
 """Job handlers: payload to service call."""
 
+from scaicms.features.auth.events import MailFailed
 from scaicms.features.auth.jobs import PRUNE, SEND_NOTICE, SEND_RESET, NoticePayload, PrunePayload, ResetPayload
 from scaicms.features.auth.notices import NoticeService
 from scaicms.features.auth.resets import PasswordResetService
 from scaicms.features.auth.service import AuthService
+from scaicms.infra.events import record
 from scaicms.infra.jobs import RunningJob
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import GivenUp, Task
 from scaicms.kit.principal import SYSTEM
 
 
@@ -21,4 +23,17 @@ async def prune(_: PrunePayload, job: RunningJob) -> None:
     job.result = await job.services.get(AuthService).prune(SYSTEM)
 
 
-TASKS = (Task(PRUNE, prune), Task(SEND_RESET, send_reset), Task(SEND_NOTICE, send_notice))
+async def give_up_reset(payload: ResetPayload, ended: GivenUp) -> None:
+    await ended.services.get(PasswordResetService).give_up(SYSTEM, payload.reset_id, ended.reason)
+
+
+async def give_up_notice(payload: NoticePayload, ended: GivenUp) -> None:
+    fact = MailFailed(site_id=None, aggregate_id=payload.user_id, mail=payload.notice, error=ended.reason)
+    await record(fact, actor=SYSTEM)
+
+
+TASKS = (
+    Task(PRUNE, prune, unawaited="The next run of this periodic job does what this one has left."),
+    Task(SEND_RESET, send_reset, give_up_reset),
+    Task(SEND_NOTICE, send_notice, give_up_notice),
+)

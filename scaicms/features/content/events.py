@@ -37,6 +37,16 @@ class ContentImportRequested(Event):
     dry_run: bool
 
 
+class ContentImportFailed(Event):
+    """An import ended before all of its rows were in; `aggregate_id` is its job."""
+
+    type: ClassVar[str] = "content.import_failed"
+    seen_with: ClassVar[str | None] = "content:import"
+    content_type: str
+    filename: str
+    error: str
+
+
 class TranslationAdded(ContentEvent):
     """The item has a draft in one more locale."""
 
@@ -180,6 +190,7 @@ ALL = (
     TranslationAdded,
     TranslationRemoved,
     ContentImportRequested,
+    ContentImportFailed,
     ContentPublished,
     ContentRefreshed,
     ContentUnpublished,

@@ -79,7 +79,26 @@ async def finish(release_id: UUID, problems: Sequence[FieldError], *, late: bool
     )
 
 
-async def finish_rows(release_id: UUID, errors: Sequence[str | None]) -> float:
+async def give_up(release_id: UUID, job_id: UUID, problem: FieldError, *, cancelled: bool) -> list[UUID]:
+    """The job of a release was given up, and its rows with it; the items of these. With its job it can be done yet."""
+    await db.execute(
+        """UPDATE content_releases SET state = 'failed', problems = $2::jsonb, done_at = clock_timestamp(),
+                  version = version + 1 WHERE id = $1""",
+        release_id,
+        json.dumps_text([problem.as_dict()]),
+    )
+    rows = await db.fetch(
+        """UPDATE content_schedule SET state = $3, error = $4, done_at = clock_timestamp()
+           WHERE release_id = $1 AND job_id = $2 AND state = 'pending' RETURNING item_id""",
+        release_id,
+        job_id,
+        "cancelled" if cancelled else "failed",
+        problem.message,
+    )
+    return [row["item_id"] for row in rows]
+
+
+async def finish_rows(release_id: UUID, job_id: UUID, errors: Sequence[str | None]) -> float:
     """What was scheduled with it is done, or failed, each for its reason, in the order of its items; the seconds since
     it was due."""
     rows = await db.fetch(
@@ -87,12 +106,14 @@ async def finish_rows(release_id: UUID, errors: Sequence[str | None]) -> float:
            SET state = CASE WHEN e.error IS NULL THEN 'done' ELSE 'failed' END, error = e.error,
                done_at = clock_timestamp(), late_by = extract(epoch FROM clock_timestamp() - s.due_at)
            FROM content_release_items r, unnest($2::text[]) WITH ORDINALITY AS e(error, place)
-           WHERE s.release_id = $1 AND s.state = 'pending' AND r.release_id = $1 AND r.item_id = s.item_id
+           WHERE s.release_id = $1 AND s.job_id = $3 AND (s.state = 'pending' OR s.error IS NOT NULL)
+             AND r.release_id = $1 AND r.item_id = s.item_id
              AND s.locales IS NOT DISTINCT FROM CASE WHEN r.locale IS NOT NULL THEN ARRAY[r.locale::text] END
              AND e.place = r.place + 1
            RETURNING s.late_by""",
         release_id,
         errors,
+        job_id,
     )
     return max((float(row["late_by"]) for row in rows), default=0.0)
 

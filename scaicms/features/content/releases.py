@@ -161,7 +161,8 @@ class ReleaseService(Service):
         items = items_of(there)
         await self._hold(site, items)
         row = await release_repository.find(site.id, release_id, None, lock=True)
-        if row is None or row["state"] != "scheduled" or row["job_id"] != job_id:
+        # One that failed with its job is done when an operator retries the job.
+        if row is None or row["state"] not in ("scheduled", "failed") or row["job_id"] != job_id:
             return
         actor = SYSTEM
         problems: list[FieldError] = []
@@ -174,6 +175,21 @@ class ReleaseService(Service):
             problems = [FieldError("", error.code, error.message)]
         await self._finish(site, row, items, problems, actor)
 
+    async def give_up(self, site: Site, release_id: UUID, job_id: UUID, reason: str, *, cancelled: bool) -> None:
+        """Write that nothing of it will be done because its job was given up; in the transaction that does that."""
+        there = await release_repository.find(site.id, release_id, None)
+        if there is None:
+            return
+        await self._hold(site, items_of(there))
+        row = await release_repository.find(site.id, release_id, None, lock=True)
+        if row is None or row["state"] != "scheduled" or row["job_id"] != job_id:
+            return
+        problem = FieldError("", "job_given_up", reason)
+        for item_id in await release_repository.give_up(release_id, job_id, problem, cancelled=cancelled):
+            await show_ends(item_id)
+        fact = ReleaseFailed(site_id=site.id, aggregate_id=release_id, name=row["name"], error=reason)
+        await record(fact, actor=SYSTEM)
+
     async def _finish(
         self, site: Site, row: Record, items: Sequence[ReleaseItem], problems: list[FieldError], actor: Principal
     ) -> None:
@@ -181,7 +197,7 @@ class ReleaseService(Service):
         why = {problem.pointer: f"{problem.code}: {problem.message}" for problem in problems}
         otherwise = why.get("", OTHERS_FAILED) if problems else None
         errors = [why.get(f"/items/{place}", otherwise) for place in range(len(items))]
-        late_by = await release_repository.finish_rows(row["id"], errors)
+        late_by = await release_repository.finish_rows(row["id"], row["job_id"], errors)
         for item in items:
             await show_ends(item.id)
         if problems:

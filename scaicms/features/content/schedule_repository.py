@@ -13,7 +13,9 @@ from scaicms.infra import db
 from scaicms.kit.principal import Narrowing, Principal, Scope
 
 # What became of a row whose job ended without doing it: stopped by an operator, or failed for good without a word.
-_STATE = """CASE WHEN s.state <> 'pending' OR j.state = 'pending' THEN s.state
+# A row that was given up with its job waits again when an operator retries the job.
+_STATE = """CASE WHEN s.error IS NOT NULL AND j.state = 'pending' THEN 'pending'
+                 WHEN s.state <> 'pending' OR j.state = 'pending' THEN s.state
                  WHEN j.state = 'cancelled' THEN 'cancelled' ELSE 'failed' END"""
 _SHOWN = f"""s.id, s.item_id, t.key AS type, i.slug, s.locales, s.action, s.due_at, {_STATE} AS state, s.done_at,
     s.late_by, coalesce(s.error, CASE WHEN s.state = 'pending' THEN j.last_error END) AS error, s.release_id, s.job_id,
@@ -101,6 +103,16 @@ async def finish(schedule_id: UUID, error: str | None) -> float:
         error,
     )
     return float(late_by)
+
+
+async def give_up(schedule_ids: Sequence[UUID], reason: str, *, cancelled: bool) -> None:
+    """The job of these rows was given up; with its reason, a row can be done yet when an operator retries the job."""
+    await db.execute(
+        "UPDATE content_schedule SET state = $3, error = $2, done_at = clock_timestamp() WHERE id = ANY($1)",
+        list(schedule_ids),
+        reason,
+        "cancelled" if cancelled else "failed",
+    )
 
 
 async def cancel(schedule_id: UUID) -> None:

@@ -143,7 +143,8 @@ class ScheduleService(Service):
         with suppress(ItemNotFoundError):
             await self._content.hold(SYSTEM, permissions.PUBLISH, site, row["item_id"])
         row = await schedule_repository.find(schedule_id, lock=True)
-        if row is None or row["state"] != "pending":
+        # A row that failed with its job is tried again when an operator retries the job.
+        if row is None or (row["state"] != "pending" and row["error"] is None):
             return
         error = await self._attempt(site, row)
         late_by = await schedule_repository.finish(schedule_id, error)
@@ -160,12 +161,29 @@ class ScheduleService(Service):
             if error.status >= 500:
                 raise
             why = f"{error.code}: {error.in_words}"
-            with suppress(ItemNotFoundError):
-                item = await self._content.hold(SYSTEM, permissions.PUBLISH, site, row["item_id"])
-                about = _order(row["id"], row["action"], row["due_at"])
-                await record(item.fact(ContentScheduleFailed, **about, error=why), actor=SYSTEM)
+            await self._tell_failed(site, row, why)
             return why
         return None
+
+    async def give_up(self, site: Site, schedule_id: UUID, reason: str, *, cancelled: bool) -> None:
+        """Write that it will not be done because its job was given up; in the transaction that gives the job up."""
+        row = await schedule_repository.find(schedule_id)
+        if row is None:
+            return
+        with suppress(ItemNotFoundError):
+            await self._content.hold(SYSTEM, permissions.PUBLISH, site, row["item_id"])
+        row = await schedule_repository.find(schedule_id, lock=True)
+        if row is None or row["state"] != "pending":
+            return
+        await schedule_repository.give_up([schedule_id], reason, cancelled=cancelled)
+        await show_ends(row["item_id"])
+        await self._tell_failed(site, row, reason)
+
+    async def _tell_failed(self, site: Site, row: Record, why: str) -> None:
+        with suppress(ItemNotFoundError):
+            item = await self._content.hold(SYSTEM, permissions.PUBLISH, site, row["item_id"])
+            about = _order(row["id"], row["action"], row["due_at"])
+            await record(item.fact(ContentScheduleFailed, **about, error=why), actor=SYSTEM)
 
     async def _hold(
         self,

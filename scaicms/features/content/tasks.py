@@ -3,10 +3,12 @@
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 from scaicms.features.auth.service import Authenticator
 from scaicms.features.content.compacting import CompactionService
+from scaicms.features.content.events import ContentImportFailed
 from scaicms.features.content.fallbacks import LocaleRefreshService
 from scaicms.features.content.import_batches import ImportBatches
 from scaicms.features.content.import_report import Report
@@ -39,9 +41,11 @@ from scaicms.features.content.refreshing import RefreshService
 from scaicms.features.content.releases import ReleaseService
 from scaicms.features.content.restoring import RestoreBatches
 from scaicms.features.content.scheduling import ScheduleService
+from scaicms.features.sites.errors import SiteNotFoundError
 from scaicms.features.sites.service import SiteService
+from scaicms.infra.events import record
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import GivenUp, Task
 from scaicms.kit.principal import SYSTEM
 
 # Half of what one attempt on the queue may take; then the import continues in another turn.
@@ -142,6 +146,32 @@ async def do_release(payload: ReleasePayload, job: RunningJob) -> None:
     await job.services.get(ReleaseService).do(site, payload.release_id, job.id)
 
 
+async def give_up_import(payload: ImportPayload, ended: GivenUp) -> None:
+    fact = ContentImportFailed(
+        site_id=ended.site_id,
+        aggregate_id=ended.job_id,
+        content_type=payload.type,
+        filename=payload.filename,
+        error=ended.reason,
+    )
+    await record(fact, actor=SYSTEM)
+
+
+async def give_up_scheduled(payload: ScheduledPayload, ended: GivenUp) -> None:
+    with suppress(SiteNotFoundError):
+        site = await ended.services.get(SiteService).by_id(ended.site_id)
+        service = ended.services.get(ScheduleService)
+        await service.give_up(site, payload.schedule_id, ended.reason, cancelled=ended.state == "cancelled")
+
+
+async def give_up_release(payload: ReleasePayload, ended: GivenUp) -> None:
+    with suppress(SiteNotFoundError):
+        site = await ended.services.get(SiteService).by_id(ended.site_id)
+        service = ended.services.get(ReleaseService)
+        cancelled = ended.state == "cancelled"
+        await service.give_up(site, payload.release_id, ended.job_id, ended.reason, cancelled=cancelled)
+
+
 async def compact_history(_: CompactPayload, job: RunningJob) -> None:
     """One turn of thinning out the past."""
     started = time.monotonic()
@@ -156,15 +186,19 @@ async def empty_trash(_: EmptyTrashPayload, job: RunningJob) -> None:
     job.result = {"removed": await job.services.get(LifecycleService).empty_trash(SYSTEM)}
 
 
+# Documents stay as they were published; `job.given_up` names the job that an operator can retry.
+RENDERED = "Documents stay valid as they are, and the next publication of an item renders them again."
+PERIODIC = "The next run of this periodic job does what this one has left."
+
 TASKS = (
-    Task(COMPACT_HISTORY, compact_history),
-    Task(IMPORT_CONTENT, import_content),
-    Task(REFRESH_CHAINS, refresh_chains),
-    Task(REFRESH_LOCALES, refresh_locales),
-    Task(REFRESH_TERMS, refresh_terms),
-    Task(HEAL_LINKS, heal_links),
-    Task(FIND_LINKS, find_links),
-    Task(DO_SCHEDULED, do_scheduled),
-    Task(DO_RELEASE, do_release),
-    Task(EMPTY_TRASH, empty_trash),
+    Task(COMPACT_HISTORY, compact_history, unawaited=PERIODIC),
+    Task(IMPORT_CONTENT, import_content, give_up_import),
+    Task(REFRESH_CHAINS, refresh_chains, unawaited=RENDERED),
+    Task(REFRESH_LOCALES, refresh_locales, unawaited=RENDERED),
+    Task(REFRESH_TERMS, refresh_terms, unawaited=RENDERED),
+    Task(HEAL_LINKS, heal_links, unawaited=RENDERED),
+    Task(FIND_LINKS, find_links, unawaited=RENDERED),
+    Task(DO_SCHEDULED, do_scheduled, give_up_scheduled),
+    Task(DO_RELEASE, do_release, give_up_release),
+    Task(EMPTY_TRASH, empty_trash, unawaited=PERIODIC),
 )

@@ -18,7 +18,7 @@ from scaicms.features.content_types import repository, stored
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.definitions import compile_row, fields_of, stored_form
 from scaicms.features.content_types.errors import PlanFailsError, PlanStaleError
-from scaicms.features.content_types.events import ContentTypeRewritten, ContentTypeUpdated
+from scaicms.features.content_types.events import ContentTypePlanFailed, ContentTypeRewritten, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition, pointers
 from scaicms.features.content_types.indexing import ask_for_indexes
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow
@@ -32,6 +32,7 @@ from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError
+from scaicms.kit.principal import SYSTEM
 
 BATCH = 200
 FORGET_BATCH = 5_000
@@ -84,10 +85,16 @@ class ApplyService(Service):
             try:
                 await run.step(progress, checkpoint)
             except PlanFailsError as error:
-                await run.give_up(error)
+                await run.fail(error.in_words)
                 raise
             yield progress
             await asyncio.sleep(min(time.monotonic() - started, MAX_PAUSE_SECONDS))
+
+    async def give_up(self, plan_id: UUID, job_id: UUID, reason: str) -> None:
+        """Write that a plan is not applied because its job was given up, unless it is applied already."""
+        found = await repository.plan_of_job(plan_id)
+        if found is not None and found[0].state == "applying" and found[0].job_id == job_id:
+            await _Run(*found, self._authenticator).fail(reason)
 
 
 class _Run:
@@ -112,11 +119,20 @@ class _Run:
         else:
             await self._clean(progress, checkpoint)
 
-    async def give_up(self, error: PlanFailsError) -> None:
+    async def fail(self, reason: str) -> None:
+        """The plan is not applied, and what was prepared for it goes."""
         async with db.transaction():
             self.plan.state = "failed"
             await self.plan.save(update_fields=["state"])
             await stored.forget([self.plan.id], 1_000_000)
+            fact = ContentTypePlanFailed(
+                site_id=self.row.site_id,
+                aggregate_id=self.row.id,
+                key=self.row.key,
+                plan_id=self.plan.id,
+                error=reason,
+            )
+            await record(fact, actor=SYSTEM)
 
     async def _prepare(self, progress: Progress, checkpoint: Checkpoint) -> None:
         tables = stored.tables()

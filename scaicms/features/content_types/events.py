@@ -1,6 +1,7 @@
 """Facts about content types."""
 
 from typing import ClassVar
+from uuid import UUID
 
 from scaicms.infra.events import Event
 
@@ -29,8 +30,30 @@ class ContentTypeRewritten(ContentTypeEvent):
     type: ClassVar[str] = "content_type.rewritten"
 
 
+class ContentTypePlanFailed(ContentTypeEvent):
+    """A plan was not applied; the fields are what they were."""
+
+    type: ClassVar[str] = "content_type.plan_failed"
+    plan_id: UUID
+    error: str
+
+
+class ContentTypeIndexingFailed(ContentTypeEvent):
+    """Indexes that its fields call for may be missing: lists that filter or sort by these fields are slow."""
+
+    type: ClassVar[str] = "content_type.indexing_failed"
+    error: str
+
+
 class ContentTypeDeleted(ContentTypeEvent):
     type: ClassVar[str] = "content_type.deleted"
 
 
-ALL = (ContentTypeCreated, ContentTypeUpdated, ContentTypeRewritten, ContentTypeDeleted)
+ALL = (
+    ContentTypeCreated,
+    ContentTypeUpdated,
+    ContentTypeRewritten,
+    ContentTypePlanFailed,
+    ContentTypeIndexingFailed,
+    ContentTypeDeleted,
+)

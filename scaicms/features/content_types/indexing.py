@@ -13,11 +13,17 @@ import asyncpg
 
 from scaicms.features.content_types import repository, stored
 from scaicms.features.content_types.definitions import fields_of
+from scaicms.features.content_types.events import ContentTypeIndexingFailed
 from scaicms.features.content_types.fields import FieldDefinition
 from scaicms.features.content_types.jobs import KEEP_INDEXES, IndexesPayload
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.db.sessions import server_settings
+from scaicms.infra.db.silence import CONNECT_SECONDS
+from scaicms.infra.db.stale_sessions import BUILDING_INDEXES
+from scaicms.infra.events import record
 from scaicms.infra.jobs import TransientJobError, enqueue
 from scaicms.infra.services import Service
+from scaicms.kit.principal import SYSTEM
 
 # One build on a table at a time: each would wait for the other's snapshot.
 BUILD_LOCK = 0x5CA1_0007
@@ -143,7 +149,9 @@ class IndexService(Service):
         """
         # A session of its own: CONCURRENTLY knows no transaction, takes its time, and the lock is the session's.
         connection = await asyncpg.connect(
-            **parse_dsn(self.resources.settings.database_url), server_settings={"application_name": "scaicms-indexes"}
+            **parse_dsn(self.resources.settings.database_url),
+            timeout=CONNECT_SECONDS,
+            server_settings=server_settings(BUILDING_INDEXES, statement_seconds=0),
         )
         try:
             if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", BUILD_LOCK):
@@ -152,7 +160,14 @@ class IndexService(Service):
             wanted = index_definitions(type_id, fields_of(row.definitions)) if row is not None else {}
             return await _reconcile(connection, _prefix(type_id), wanted)
         finally:
-            await connection.close()
+            connection.terminate()  # a farewell on a connection that leads nowhere would never be answered
+
+    async def give_up(self, type_id: UUID, reason: str) -> None:
+        """Record that the indexes of a type may be missing."""
+        row = await repository.find_type(type_id)
+        if row is not None:
+            fact = ContentTypeIndexingFailed(site_id=row.site_id, aggregate_id=row.id, key=row.key, error=reason)
+            await record(fact, actor=SYSTEM)
 
 
 async def _reconcile(connection: Any, prefix: str, wanted: Mapping[str, str]) -> dict[str, Any]:

@@ -4,6 +4,15 @@ from typing import ClassVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from scaicms.infra.events import Event
+from scaicms.infra.jobs.events import JobGivenUp
+
+
+class SearchIndexFailed(Event):
+    """Search may show a published item as it was; `aggregate_id` is the item, or the content type of many."""
+
+    type: ClassVar[str] = "search.index_failed"
+    seen_with: ClassVar[str | None] = "content:read_drafts"
+    error: str
 
 
 class JobRetried(Event):
@@ -37,7 +46,7 @@ class QueueResumed(Event):
     queue: str
 
 
-ALL = (JobRetried, JobCancelled, JobsReplayed, QueuePaused, QueueResumed)
+ALL = (SearchIndexFailed, JobGivenUp, JobRetried, JobCancelled, JobsReplayed, QueuePaused, QueueResumed)
 
 
 def queue_id(queue: str | None) -> UUID:

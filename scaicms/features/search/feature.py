@@ -6,7 +6,13 @@ from scaicms.features.search import events, permissions
 from scaicms.features.search.jobs import PRUNE_JOBS, PrunePayload
 from scaicms.features.search.subscribers import SUBSCRIBERS
 from scaicms.infra.jobs import Periodic
+from scaicms.infra.jobs.metrics import Figures
 from scaicms.web.feature import Feature
+
+SWEEPS = Figures(
+    gauges={"sweep_age_seconds": ("scaicms_sweep_age_seconds", "Seconds since a worker last finished a sweep")},
+    ask="scaicms.infra.jobs.stats:sweep_figures",
+)
 
 FEATURE = Feature(
     name="search",
@@ -17,4 +23,5 @@ FEATURE = Feature(
     tasks="scaicms.features.search.tasks:TASKS",
     periodic=(Periodic(PRUNE_JOBS, PrunePayload(), timedelta(hours=1)),),
     permissions=permissions.ALL,
+    figures=(SWEEPS,),
 )

@@ -38,6 +38,7 @@ class QueueService(Service):
 
     def __init__(self, services: Services) -> None:
         super().__init__(services)
+        self._services = services
         self._shared: dict[UUID | None, tuple[float, QueuesOut]] = {}
         self._sharing = asyncio.Lock()
 
@@ -92,7 +93,7 @@ class QueueService(Service):
         scope = _scope(principal, site, permissions.OPERATE.code)
         async with db.transaction():
             job = await self._existing(job_id, scope)
-            if await control.cancel(job_id, site_id=scope) is None:
+            if await control.cancel(job_id, site_id=scope, services=self._services) is None:
                 raise JobEndedError
             await record(JobCancelled(site_id=job.site_id, aggregate_id=job_id), actor=principal)
             return await self._existing(job_id, scope)

@@ -3,6 +3,7 @@
 import time
 from uuid import UUID
 
+from scaicms.features.search.events import SearchIndexFailed
 from scaicms.features.search.jobs import (
     INDEX_CONTENT,
     INDEX_TYPE,
@@ -14,8 +15,9 @@ from scaicms.features.search.jobs import (
 from scaicms.features.search.queues import QueueService
 from scaicms.features.search.service import SearchService
 from scaicms.infra import db
+from scaicms.infra.events import record
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import GivenUp, Task
 from scaicms.kit.principal import SYSTEM
 
 # Items that one transaction of `index_type` takes.
@@ -47,4 +49,21 @@ async def prune_jobs(_: PrunePayload, job: RunningJob) -> None:
     job.result = {"removed": await job.services.get(QueueService).prune(SYSTEM)}
 
 
-TASKS = (Task(INDEX_CONTENT, index_content), Task(INDEX_TYPE, index_type), Task(PRUNE_JOBS, prune_jobs))
+async def give_up_item(payload: IndexPayload, ended: GivenUp) -> None:
+    await _tell_index_failed(payload.item_id, ended)
+
+
+async def give_up_type(payload: IndexTypePayload, ended: GivenUp) -> None:
+    await _tell_index_failed(payload.type_id, ended)
+
+
+async def _tell_index_failed(aggregate_id: UUID, ended: GivenUp) -> None:
+    fact = SearchIndexFailed(site_id=ended.site_id, aggregate_id=aggregate_id, error=ended.reason)
+    await record(fact, actor=SYSTEM)
+
+
+TASKS = (
+    Task(INDEX_CONTENT, index_content, give_up_item),
+    Task(INDEX_TYPE, index_type, give_up_type),
+    Task(PRUNE_JOBS, prune_jobs, unawaited="The next run of this periodic job does what this one has left."),
+)

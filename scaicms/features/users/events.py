@@ -24,8 +24,15 @@ class UserInvited(Event):
     type: ClassVar[str] = "user.invited"
 
 
+class InvitationFailed(Event):
+    """The mail of an invitation could not be sent; inviting again sends another."""
+
+    type: ClassVar[str] = "user.invitation_failed"
+    error: str
+
+
 class InvitationAccepted(Event):
     type: ClassVar[str] = "user.invitation_accepted"
 
 
-ALL = (UserCreated, UserUpdated, UserDeleted, UserInvited, InvitationAccepted)
+ALL = (UserCreated, UserUpdated, UserDeleted, UserInvited, InvitationFailed, InvitationAccepted)

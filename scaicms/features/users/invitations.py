@@ -11,7 +11,7 @@ from tortoise.exceptions import IntegrityError
 from scaicms.features.roles.service import AUTHORITY, RoleService
 from scaicms.features.users import permissions, repository
 from scaicms.features.users.errors import BadInvitationError, EmailTakenError
-from scaicms.features.users.events import InvitationAccepted, UserCreated, UserInvited
+from scaicms.features.users.events import InvitationAccepted, InvitationFailed, UserCreated, UserInvited
 from scaicms.features.users.jobs import SEND_INVITATION, InvitationPayload
 from scaicms.features.users.models import InvitationRow, UserRow
 from scaicms.features.users.schemas import AcceptInvitation, Invite
@@ -87,6 +87,14 @@ class InvitationService(Service):
             )
             return
         await self.resources.mailer.send(_letter(invitation, user, f"{base}{PAGE}#token={token}"))
+
+    async def give_up(self, principal: Principal, invitation_id: UUID, reason: str) -> None:
+        """Record that the mail of an invitation that still waits was not sent."""
+        principal.require(permissions.WRITE.code)
+        invitation = await repository.find_invitation(invitation_id)
+        if invitation is not None and invitation.accepted_at is None:
+            fact = InvitationFailed(site_id=None, aggregate_id=invitation.user_id, error=reason)
+            await record(fact, actor=principal)
 
     async def accept(self, principal: Principal, accepted: AcceptInvitation, *, ip: str) -> UserRow:
         """Choose name and password, once; then one can log in.

@@ -102,6 +102,15 @@ async def begin_attempt(attempt_id: UUID, delivery_id: UUID, url: str, headers: 
     )
 
 
+async def stop_attempts(delivery_id: UUID) -> None:
+    """End attempts of which nobody will say what came of them."""
+    await db.execute(
+        """UPDATE webhook_attempts SET finished_at = clock_timestamp(), error = 'its job ended during this attempt'
+           WHERE delivery_id = $1 AND finished_at IS NULL""",
+        delivery_id,
+    )
+
+
 class Outcome(NamedTuple):
     """What came of a request: an answer, or why there is none."""
 

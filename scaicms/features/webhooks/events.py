@@ -52,6 +52,15 @@ class WebhookReplayed(WebhookEvent):
     until: str
 
 
+class WebhookReplayFailed(WebhookEvent):
+    """A replay ended before all of its deliveries were promised."""
+
+    type: ClassVar[str] = "webhook.replay_failed"
+    since: str
+    until: str
+    error: str
+
+
 class WebhookRedelivered(WebhookEvent):
     """Somebody asked for one delivery once more."""
 
@@ -67,5 +76,6 @@ ALL = (
     WebhookDisabled,
     WebhookTested,
     WebhookReplayed,
+    WebhookReplayFailed,
     WebhookRedelivered,
 )

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from scaicms.features.users.service import UserService
 from scaicms.features.webhooks import delivery_repository, leaving, replay_repository, repository
+from scaicms.features.webhooks.events import WebhookReplayFailed
 from scaicms.features.webhooks.jobs import DELIVER, REPLAY, DeliverPayload, Reason, delivery_key
 from scaicms.infra import db
+from scaicms.infra.events import record
 from scaicms.infra.jobs import JobYieldError, RunningJob, enqueue_all
 from scaicms.infra.mail import Letter
 from scaicms.infra.services import Service, Services
+from scaicms.kit.principal import SYSTEM
 
 BATCH = 200
 MAX_REPLAYED = 10_000
@@ -64,6 +67,27 @@ class Upkeep(Service):
                 raise JobYieldError
         complete = progress["deliveries"] < MAX_REPLAYED
         job.result = {"deliveries": progress["deliveries"], "complete": complete, "until": progress.get("until")}
+
+    async def give_up(self, delivery_id: UUID, job_id: UUID, reason: str) -> None:
+        """Write that a delivery failed because its job was given up, unless another job has it."""
+        delivery = await delivery_repository.hold(delivery_id)
+        if delivery is not None and delivery["state"] == "pending" and delivery["job_id"] == job_id:
+            await delivery_repository.stop_attempts(delivery_id)
+            await delivery_repository.finish(delivery_id, "failed", reason)
+
+    async def give_up_replay(self, webhook_id: UUID, since: datetime, until: datetime, reason: str) -> None:
+        """Record that not all of a replay will be delivered."""
+        webhook = await repository.by_id(webhook_id)
+        if webhook is not None:
+            fact = WebhookReplayFailed(
+                site_id=webhook.site_id,
+                aggregate_id=webhook.id,
+                name=webhook.name,
+                since=since.isoformat(),
+                until=until.isoformat(),
+                error=reason,
+            )
+            await record(fact, actor=SYSTEM)
 
     async def tell(self, webhook_id: UUID, user_id: UUID, reason: Reason, *, letter_id: str) -> None:
         """Mail that a webhook was disabled."""

@@ -15,7 +15,7 @@ from scaicms.features.webhooks.jobs import (
 from scaicms.features.webhooks.replaying import Upkeep
 from scaicms.features.webhooks.sending import Sender
 from scaicms.infra.jobs import RunningJob
-from scaicms.infra.jobs.declare import Task
+from scaicms.infra.jobs.declare import GivenUp, Task
 
 
 async def deliver(payload: DeliverPayload, job: RunningJob) -> None:
@@ -39,10 +39,18 @@ async def prune_deliveries(_: PrunePayload, job: RunningJob) -> None:
     job.result = await job.services.get(Upkeep).prune()
 
 
+async def give_up_delivery(payload: DeliverPayload, ended: GivenUp) -> None:
+    await ended.services.get(Upkeep).give_up(payload.delivery_id, ended.job_id, ended.reason)
+
+
+async def give_up_replay(payload: ReplayPayload, ended: GivenUp) -> None:
+    await ended.services.get(Upkeep).give_up_replay(payload.webhook_id, payload.since, payload.until, ended.reason)
+
+
 TASKS = (
-    Task(DELIVER, deliver),
-    Task(REPLAY, replay),
-    Task(TELL_DISABLED, tell_disabled),
-    Task(FORGET, forget),
-    Task(PRUNE_DELIVERIES, prune_deliveries),
+    Task(DELIVER, deliver, give_up_delivery),
+    Task(REPLAY, replay, give_up_replay),
+    Task(TELL_DISABLED, tell_disabled, unawaited="The webhook's own state and webhook.disabled say so already."),
+    Task(FORGET, forget, unawaited="The webhook is gone; its deliveries go with webhooks.prune."),
+    Task(PRUNE_DELIVERIES, prune_deliveries, unawaited="Its next run does what this one has left."),
 )

@@ -1,7 +1,7 @@
 """PostgreSQL. Tortoise owns models, migrations and ordinary CRUD; asyncpg is spoken to directly where it counts."""
 
 from scaicms.infra.db.again import again, is_race
-from scaicms.infra.db.aside import aside, open_aside
+from scaicms.infra.db.aside import aside, open_aside, within
 from scaicms.infra.db.connection import (
     OUTAGES,
     after_commit,
@@ -40,4 +40,5 @@ __all__ = [
     "open_read_pool",
     "snapshot",
     "transaction",
+    "within",
 ]

@@ -4,22 +4,28 @@ Each running atomic job holds a connection of the pool; when they hold all of it
 still be written. Processes that open none use the pool.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
 from scaicms.infra.db.dsn import parse_dsn
-from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
-from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, remember
+from scaicms.infra.db.sessions import StatelessSession, server_settings
+from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, prepare_session
 
 if TYPE_CHECKING:
     AsidePool = asyncpg.Pool[Any]
 else:  # generic for the type checker alone
     AsidePool = asyncpg.Pool
 
+# Each of these statements touches a few rows by their keys.
+TRANSACTION_SECONDS = 10.0
+LOCK_SECONDS = 3.0
+
+ResultT = TypeVar("ResultT")
 _pool: AsidePool | None = None
 _wanted: ContextVar[bool] = ContextVar("scaicms_aside", default=False)
 
@@ -35,12 +41,13 @@ async def open_aside(dsn: str, *, size: int, statement_timeout: float) -> AsyncI
         connection_class=StatelessSession,
         timeout=CONNECT_SECONDS,
         command_timeout=answer_seconds(statement_timeout),
-        init=remember,
-        server_settings={
-            "application_name": "scaicms-aside",
-            "statement_timeout": str(int(statement_timeout * 1000)),
-            **SERVER_SETTINGS,
-        },
+        init=prepare_session(TRANSACTION_SECONDS),
+        server_settings=server_settings(
+            "scaicms-aside",
+            statement_seconds=statement_timeout,
+            silent_seconds=TRANSACTION_SECONDS,
+            lock_timeout=str(int(LOCK_SECONDS * 1000)),
+        ),
     )
     try:
         yield
@@ -62,3 +69,30 @@ async def aside() -> AsyncIterator[None]:
 def wanted() -> AsidePool | None:
     """The connections to use here and now, if they are not those of the pool."""
     return _pool if _wanted.get() else None
+
+
+async def within(seconds: float, statement: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """What the statement gives, if it does so in time.
+
+    Unlike `asyncio.timeout` this does not wait for the connection to be given back: on a link that leads nowhere that
+    takes as long as the server's time-out, and the next statement can use another connection.
+
+    Raises:
+        TimeoutError: it did not; it is cancelled, and whatever it did in the server's eyes is unknown.
+    """
+    task = asyncio.ensure_future(statement)
+    try:
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not done:
+        task.cancel()
+        task.add_done_callback(_ignore)
+        raise TimeoutError(f"no answer from the database within {seconds:g} s")
+    return task.result()
+
+
+def _ignore(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

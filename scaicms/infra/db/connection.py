@@ -19,8 +19,8 @@ from tortoise.transactions import in_transaction
 
 from scaicms.infra.db.aside import wanted
 from scaicms.infra.db.dsn import parse_dsn
-from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
-from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, remember
+from scaicms.infra.db.sessions import LONGEST_TRANSACTION_SECONDS, SILENT_SECONDS, StatelessSession, server_settings
+from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, prepare_session
 
 APP_LABEL = "scaicms"
 CONNECTION = "default"
@@ -36,8 +36,8 @@ OUTAGES = (
     DBConnectionError,
 )
 """What is raised while the server is away, starts or stops: nothing is wrong with the statement; try again later."""
-# A session whose process is gone without a word keeps its locks this long; a worker's transaction may wait for others.
-MAX_IDLE_IN_TRANSACTION_SECONDS = 60.0
+# No transaction of ours does that many statements, each of them as slow as it may be.
+LONGEST_STATEMENTS = 12
 
 AfterCommit = Callable[[], Awaitable[None]]
 _pending: ContextVar[list[AfterCommit] | None] = ContextVar("scaicms_after_commit", default=None)
@@ -50,7 +50,7 @@ def tortoise_config(
     dsn: str, models: Sequence[str], *, size: int = 10, statement_timeout: float = 5.0
 ) -> dict[str, Any]:
     """Tortoise's configuration; `statement_timeout` is in seconds."""
-    idle = min(2 * statement_timeout, MAX_IDLE_IN_TRANSACTION_SECONDS)
+    transaction_seconds = min(LONGEST_STATEMENTS * statement_timeout, LONGEST_TRANSACTION_SECONDS)
     return {
         "connections": {
             CONNECTION: {
@@ -61,14 +61,14 @@ def tortoise_config(
                     "maxsize": size,
                     "timeout": CONNECT_SECONDS,
                     "command_timeout": answer_seconds(statement_timeout),
-                    "init": remember,
+                    "init": prepare_session(transaction_seconds),
                     "application_name": "scaicms",
                     "connection_class": StatelessSession,
-                    "server_settings": {
-                        "statement_timeout": str(int(statement_timeout * 1000)),
-                        "idle_in_transaction_session_timeout": str(int(idle * 1000)),
-                        **SERVER_SETTINGS,
-                    },
+                    "server_settings": server_settings(
+                        "scaicms",
+                        statement_seconds=statement_timeout,
+                        silent_seconds=min(2 * statement_timeout, SILENT_SECONDS),
+                    ),
                 },
             }
         },

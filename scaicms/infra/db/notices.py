@@ -20,12 +20,16 @@ import structlog
 
 from scaicms.infra.db.connection import after_commit, execute, hear_triggers, in_open_transaction
 from scaicms.infra.db.dsn import parse_dsn
-from scaicms.infra.db.silence import cut
+from scaicms.infra.db.sessions import server_settings
+from scaicms.infra.db.silence import cut, cut_ended, server_pids
 
 CHANNEL = "scaicms"
 RECONNECT_SECONDS = 1.0
 CHECK_SECONDS = 5.0
 ANSWER_SECONDS = 3.0
+
+LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+_LIVING = "SELECT pid FROM pg_stat_activity WHERE pid = ANY($1)"
 
 Subscriber = Callable[[str | None], None]
 log = structlog.get_logger(__name__)
@@ -88,8 +92,10 @@ class Notices:
         while True:
             try:
                 await self._listen_once()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("notices.lost", error=str(error))
+            except LOST as error:
+                log.warning("notices.lost", error=f"{type(error).__name__}: {error}")
+            except Exception:  # whatever it is, a process that hears nothing any more is worse
+                log.exception("notices.lost")
             self._forget_everything()
             await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -98,7 +104,7 @@ class Notices:
             **parse_dsn(self._dsn),
             timeout=ANSWER_SECONDS,
             command_timeout=ANSWER_SECONDS,
-            server_settings={"application_name": "scaicms-notices"},
+            server_settings=server_settings("scaicms-notices", statement_seconds=ANSWER_SECONDS),
         )
         closed = asyncio.Event()
 
@@ -124,17 +130,19 @@ class Notices:
             connection.terminate()
 
     async def _check(self, connection: Any, closed: asyncio.Event) -> None:
-        """Wait a while, then ask the server for a word: a half-open connection never says that it is dead."""
+        """Wait a while, then ask the server which sessions of this process it has: a half-open connection never says
+        that it is dead, and neither does one whose session the server has ended."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CHECK_SECONDS):
                 await closed.wait()
                 return
-        asked = time.monotonic()
+        asked, pids = time.monotonic(), server_pids()
         try:
-            await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
+            living = await connection.fetch(_LIVING, pids, timeout=ANSWER_SECONDS)
         except TimeoutError:
             self._silent_since = asked
             raise
+        cut_ended(pids, [row["pid"] for row in living])
 
     def _receive(self, _connection: Any, _pid: int, _channel: str, payload: object) -> None:
         topic, _, subject = str(payload).partition(" ")
@@ -148,4 +156,7 @@ class Notices:
     def _forget_everything(self) -> None:
         for subscribers in self._subscribers.values():
             for subscriber in subscribers:
-                subscriber(None)
+                try:
+                    subscriber(None)
+                except Exception:  # the others still have to forget, and this process to listen
+                    log.exception("notices.subscriber_failed")

@@ -8,8 +8,13 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from scaicms.infra.db.dsn import parse_dsn
-from scaicms.infra.db.sessions import SERVER_SETTINGS, StatelessSession
-from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, remember
+from scaicms.infra.db.sessions import (
+    LONGEST_TRANSACTION_SECONDS,
+    READ_SILENT_SECONDS,
+    StatelessSession,
+    server_settings,
+)
+from scaicms.infra.db.silence import CONNECT_SECONDS, answer_seconds, prepare_session
 
 if TYPE_CHECKING:
     ReadPool = asyncpg.Pool[Any]
@@ -28,13 +33,13 @@ async def open_read_pool(dsn: str, *, size: int, statement_timeout: float) -> Re
         connection_class=StatelessSession,
         timeout=CONNECT_SECONDS,
         command_timeout=answer_seconds(statement_timeout),
-        init=remember,
-        server_settings={
-            "application_name": "scaicms-read",
-            "default_transaction_read_only": "on",
-            "statement_timeout": str(int(statement_timeout * 1000)),
-            **SERVER_SETTINGS,
-        },
+        init=prepare_session(LONGEST_TRANSACTION_SECONDS),
+        server_settings=server_settings(
+            "scaicms-read",
+            statement_seconds=statement_timeout,
+            silent_seconds=READ_SILENT_SECONDS,
+            default_transaction_read_only="on",
+        ),
     )
 
 

@@ -27,7 +27,7 @@ _TAKE = """fence = fence + 1, lease_until = now() + $1 * interval '1 second', wo
 _KNOWN = "j.version <= ($4::int[])[array_position($3::text[], j.name::text)]"
 _NOT_PAUSED = "NOT EXISTS (SELECT 1 FROM queue_pauses p WHERE p.queue = {queue})"
 _CLAIMED = """j.id, j.queue, j.name, j.version, j.payload, j.site_id, j.attempts, j.max_attempts, j.fence, j.progress,
-    j.run_at, j.created_at, j.started_at, j.cancel_requested"""
+    j.run_at, j.created_at, j.started_at, j.cancel_requested, j.outages"""
 
 _CLAIM_ONE = f"""
 UPDATE jobs j SET {_TAKE} WHERE j.id = $5 AND {_FREE} AND {_KNOWN} AND {_NOT_PAUSED.format(queue="j.queue")}
@@ -89,6 +89,7 @@ class Claim:
     created_at: datetime
     started_at: datetime
     cancel_requested: bool
+    outages: int
 
     @property
     def waited(self) -> float:

@@ -4,25 +4,43 @@
 """
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from asyncpg import Record
 
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.jobs.declare import QUEUES
 from scaicms.infra.jobs.doorbell import ring_all
+from scaicms.infra.jobs.giving_up import Promised, tell_waiting
+from scaicms.kit import json
+
+if TYPE_CHECKING:  # services are built over resources, which hold the doorbell: a cycle at run time
+    from scaicms.infra.services import Services
 
 CANCELLING = "jobs.cancelling"
 """Topic of the notices that ask a running job (the subject) to stop."""
 FAILED = ("dead", "quarantined")
 RETRYABLE = (*FAILED, "cancelled")
 
-_CANCEL = """
-UPDATE jobs SET cancel_requested = true, dedupe_key = NULL,
-       state = CASE WHEN lease_until IS NULL THEN 'cancelled' ELSE state END,
-       finished_at = CASE WHEN lease_until IS NULL THEN clock_timestamp() END
-WHERE id = $1 AND state = 'pending' AND ($2::uuid IS NULL OR site_id = $2) RETURNING state
+STOPPED = "An operator cancelled the job."
+
+# Whatever waits for the job is written before the job's row is: its locks come first, as when the job is done.
+_WAITING = """
+SELECT id, name, version, payload, site_id FROM jobs
+WHERE id = $1 AND state = 'pending' AND lease_until IS NULL AND ($2::uuid IS NULL OR site_id = $2)
+"""
+_END = """
+UPDATE jobs SET state = 'cancelled', cancel_requested = true, dedupe_key = NULL, last_error = $2,
+       finished_at = clock_timestamp()
+WHERE id = $1 AND state = 'pending' AND lease_until IS NULL RETURNING true
+"""
+_ASK = """
+UPDATE jobs SET cancel_requested = true, dedupe_key = NULL
+WHERE id = $1 AND state = 'pending' AND lease_until IS NOT NULL AND ($2::uuid IS NULL OR site_id = $2) RETURNING true
 """
 
 _RETRY = """
@@ -47,13 +65,30 @@ DELETE FROM jobs WHERE id IN (
 """
 
 
-async def cancel(job_id: UUID, *, site_id: UUID | None) -> str | None:
+class _BegunError(Exception):
+    """A worker has begun the job meanwhile."""
+
+
+async def cancel(job_id: UUID, *, site_id: UUID | None, services: "Services | None" = None) -> str | None:
     """Ask for an end: `cancelled` when nobody had begun, `pending` when its worker has been asked, None when there
-    is no such job that could still be stopped. Needs an open transaction."""
-    state = await db.fetchval(_CANCEL, job_id, site_id)
-    if state == "pending":
+    is no such job that could still be stopped. Needs an open transaction; `services` are for whatever waits for it."""
+    row = await db.fetchrow(_WAITING, job_id, site_id)
+    if row is not None:
+        with suppress(_BegunError):
+            await _end(services, row)
+            return "cancelled"
+    if await db.fetchval(_ASK, job_id, site_id):
         await notify(CANCELLING, str(job_id))
-    return str(state) if state is not None else None
+        return "pending"
+    return None
+
+
+async def _end(services: "Services | None", row: Record) -> None:
+    job = Promised(row["id"], row["name"], row["version"], json.loads(row["payload"]), row["site_id"])
+    async with db.transaction():
+        await tell_waiting(services, job, "cancelled", STOPPED)
+        if not await db.fetchval(_END, job.id, STOPPED):
+            raise _BegunError
 
 
 async def retry(job_id: UUID, *, site_id: UUID | None) -> bool:

@@ -13,6 +13,7 @@ from scaicms.kit.schemas import DEFER
 
 if TYPE_CHECKING:  # the handler's context; importing it at run time would be a cycle
     from scaicms.infra.jobs.running import RunningJob
+    from scaicms.infra.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +112,35 @@ class JobRequest:
     run_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that will not be done unless an operator retries it."""
+
+    job_id: UUID
+    site_id: UUID | None
+    state: str
+    """`dead`, `quarantined` or `cancelled`."""
+    reason: str
+    """A sentence for people who use the API."""
+    services: "Services"
+
+
 Handler = Callable[[Any, "RunningJob"], Awaitable[None]]
+GivenUpHandler = Callable[[Any, GivenUp], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job with the function that does it."""
+    """A job with the function that does it.
+
+    `given_up` runs in the transaction that gives the job up: it writes the state of whatever waits for the job, and
+    records the event. A task for which nothing waits says why in `unawaited` instead; it has one of the two.
+    """
 
     job: Job[Any]
     handler: Handler
+    given_up: GivenUpHandler | None = None
+    unawaited: str = ""
 
 
 @dataclass(frozen=True, slots=True)

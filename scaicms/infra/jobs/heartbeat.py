@@ -1,4 +1,7 @@
-"""Each worker process says every few seconds that it lives, and what it does, in a Redis key of its own."""
+"""Each worker process says every few seconds that it lives, and what it does, in a Redis key of its own.
+
+This is for people who look at the fleet. What decides about jobs is the row in PostgreSQL (`presence.py`).
+"""
 
 import asyncio
 import os
@@ -11,14 +14,13 @@ from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from scaicms import __version__
-from scaicms.infra.jobs.living import KEY_PREFIX, REGISTER
+from scaicms.infra.jobs.living import EXPIRE_SECONDS, KEY_PREFIX, REGISTER
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.memory import give_back
 from scaicms.kit import json
 from scaicms.kit.clock import to_rfc3339, utcnow
 
 BEAT_SECONDS = 5.0
-EXPIRE_SECONDS = 16
 
 log = structlog.get_logger(__name__)
 

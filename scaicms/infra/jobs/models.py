@@ -9,7 +9,9 @@ class JobRow(Model):
     """One piece of work that was promised by a committed transaction.
 
     `state` is stored as pending, done, dead, cancelled or quarantined; a pending row is shown as deferred, due or
-    running, by `run_at` and `lease_until`. `fence` counts claims: only the newest claimer may finish.
+    running, by `run_at` and `lease_until`. `fence` counts claims: only the newest claimer may finish. `lost_leases`
+    counts workers that died during the job, `outages` attempts that an outage of PostgreSQL or Redis ended; both since
+    its last progress.
     """
 
     id = fields.UUIDField(primary_key=True)
@@ -24,6 +26,7 @@ class JobRow(Model):
     attempts = fields.SmallIntField(default=0)
     max_attempts = fields.SmallIntField(default=5)
     lost_leases = fields.SmallIntField(default=0)
+    outages = fields.SmallIntField(default=0, db_default=0)
     rings = fields.IntField(default=0)
     fence = fields.IntField(default=0)
     run_at = fields.DatetimeField()
@@ -52,6 +55,38 @@ class ScheduleRow(Model):
 
     class Meta:
         table = "schedules"
+
+
+class WorkerRow(Model):
+    """A worker process and its last sign of life. `session_pid` is the server's process of the session that wrote it.
+
+    Both times are the database's: they are compared with leases.
+    """
+
+    name = fields.CharField(max_length=100, primary_key=True)
+    started_at = fields.DatetimeField()
+    beat_at = fields.DatetimeField()
+    session_pid = fields.IntField()
+
+    class Meta:
+        table = "workers"
+
+
+class SweeperRow(Model):
+    """The only row: who sweeps now, until when at most, and when a sweep ended last.
+
+    `steady_since` is when sweeps began to follow each other without a gap, that is since when the database has been
+    within reach: silence of workers before that says nothing about them.
+    """
+
+    id = fields.SmallIntField(primary_key=True)
+    holder = fields.CharField(max_length=100, null=True)
+    lease_until = fields.DatetimeField(null=True)
+    swept_at = fields.DatetimeField(null=True)
+    steady_since = fields.DatetimeField()
+
+    class Meta:
+        table = "sweeper"
 
 
 class QueuePauseRow(Model):

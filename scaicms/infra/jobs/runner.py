@@ -5,44 +5,31 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from uuid import UUID
 
-import asyncpg
 import structlog
 from prometheus_client import Counter, Histogram
-from pydantic import ValidationError
-from redis.exceptions import RedisError
-from tortoise.exceptions import OperationalError
 
 from scaicms.infra import db
-from scaicms.infra.jobs import claims, ledger
+from scaicms.infra.jobs import claims, expired_leases, ledger
 from scaicms.infra.jobs.claims import LEASE_SECONDS, NO_SITE, Claim
-from scaicms.infra.jobs.control import CANCELLING
+from scaicms.infra.jobs.control import CANCELLING, STOPPED
 from scaicms.infra.jobs.declare import Task
-from scaicms.infra.jobs.errors import (
-    JobCancelledError,
-    JobYieldError,
-    PermanentJobError,
-    StaleLeaseError,
-    TransientJobError,
-)
+from scaicms.infra.jobs.errors import JobCancelledError, JobError, JobYieldError, StaleLeaseError, TransientJobError
+from scaicms.infra.jobs.expired_leases import MAX_OUTAGES, QUARANTINE_REASON, Expired
+from scaicms.infra.jobs.failures import is_permanent, reason_of
+from scaicms.infra.jobs.giving_up import Promised, tell_waiting
+from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES, is_outage
 from scaicms.infra.jobs.running import RunningJob
 from scaicms.infra.services import Services
-from scaicms.kit.errors import AppError, UnavailableError
+from scaicms.kit.errors import AppError
 
-OUTAGES = (*db.OUTAGES, RedisError)
-# Whatever keeps the ledger from being written: the lease then runs out, and somebody else does the job.
-LEDGER_ERRORS = (*OUTAGES, asyncpg.PostgresError, OperationalError)
+ANSWER_SECONDS = 3.0
+"""For statements of the ledger that touch one row."""
+RETRY_SECONDS = 1.0
 
 _jobs = Counter("scaicms_jobs_total", "Attempts at jobs by outcome", ["queue", "name", "outcome"])
 _seconds = Histogram("scaicms_job_seconds", "Duration of attempts", ["queue", "name"])
 _wait = Histogram("scaicms_job_wait_seconds", "From when a job was due to its start", ["queue"])
 log = structlog.get_logger(__name__)
-
-
-def is_permanent(error: Exception) -> bool:
-    """Whether no further try can help: the payload or the state of the data forbids it."""
-    if isinstance(error, PermanentJobError | ValidationError):
-        return True
-    return isinstance(error, AppError) and not isinstance(error, UnavailableError) and error.status < 500
 
 
 class Runner:
@@ -59,6 +46,8 @@ class Runner:
         self._connections = asyncio.Semaphore(self.settings.db_pool_size)
         # By id and fence: a job may come back to the process in which an attempt without a lease still goes on.
         self.running: dict[tuple[UUID, int], RunningJob] = {}
+        # Outcomes that could not be written, by what the database answers again.
+        self._unwritten: dict[tuple[UUID, int], tuple[Claim, Exception, bool]] = {}
         # What a newer web enqueued stays pending for a newer worker.
         self.known: Mapping[str, int] = {task.job.name: task.job.version for task in tasks}
         services.resources.notices.subscribe(CANCELLING, self._cancel)
@@ -113,37 +102,99 @@ class Runner:
 
     async def _attempt(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
         try:
-            return await self._classified(claim, running, job_log)
-        except LEDGER_ERRORS as outage:
-            job_log.warning("job.outcome_not_stored", error=f"{type(outage).__name__}: {outage}")
-            return "lease_lost"
-
-    async def _classified(self, claim: Claim, running: RunningJob, job_log: structlog.stdlib.BoundLogger) -> str:
-        try:
             await self._handle(claim, running)
         except Exception as error:  # noqa: BLE001 - the boundary: every failure of a handler is classified and stored
-            async with db.aside():
-                return await self._store(claim, error, job_log)
+            return await self._settle(claim, error, running.was_ledger_away, job_log)
         return "done"
 
-    @staticmethod
-    async def _store(claim: Claim, error: Exception, job_log: structlog.stdlib.BoundLogger) -> str:
-        """Write down why a job has not been done; the outcome."""
+    async def _settle(self, claim: Claim, error: Exception, away: bool, job_log: structlog.stdlib.BoundLogger) -> str:
+        """Write why a job has not been done, now or when the database answers again; the outcome."""
+        try:
+            return await self._store(claim, error, away, job_log)
+        except LEDGER_ERRORS as failure:
+            job_log.warning("job.outcome_not_stored", error=f"{type(failure).__name__}: {failure}")
+            self._unwritten[claim.id, claim.fence] = (claim, error, True)
+            return "outcome_not_stored"
+
+    async def _store(self, claim: Claim, error: Exception, away: bool, job_log: structlog.stdlib.BoundLogger) -> str:
         if isinstance(error, StaleLeaseError):
             job_log.warning("job.lease_lost")
             return "lease_lost"
-        if isinstance(error, JobYieldError):
-            await ledger.release(claim, after=error.after)
-            return "yielded"
         if isinstance(error, JobCancelledError):
-            await ledger.mark_cancelled(claim)
-            return "cancelled"
+            return await self._give_up(claim, "cancelled", STOPPED, charged=False)
+        if isinstance(error, JobYieldError):
+            async with db.aside():
+                await db.within(ANSWER_SECONDS, ledger.release(claim, after=error.after))
+            return "yielded"
         permanent = is_permanent(error)
-        retry_after = error.retry_after if isinstance(error, TransientJobError) else None
-        described = f"{type(error).__name__}: {error}"
-        expected = isinstance(error, (AppError, TransientJobError, PermanentJobError, OperationalError, *OUTAGES))
-        job_log.warning("job.failed", error=described[:500], permanent=permanent, exc_info=not expected)
-        return await ledger.fail(claim, described, permanent=permanent, retry_after=retry_after)
+        outage = is_outage(error) or (away and not permanent)
+        expected = outage or isinstance(error, AppError | JobError)
+        text = f"{type(error).__name__}: {error}"[:500]
+        job_log.warning(
+            "job.failed", error=text, permanent=permanent, outage=outage, exc_info=None if expected else error
+        )
+        if outage and claim.outages < MAX_OUTAGES:
+            stored = ledger.return_uncharged(claim)
+            outcome = "outage"
+        elif permanent or claim.attempts + 1 >= claim.max_attempts:
+            return await self._give_up(claim, "dead", reason_of(error), charged=True)
+        else:
+            retry_after = error.retry_after if isinstance(error, TransientJobError) else None
+            stored = ledger.retry_later(claim, reason_of(error), retry_after=retry_after)
+            outcome = "retried"
+        async with db.aside():
+            if await db.within(ANSWER_SECONDS, stored):
+                return outcome
+            stopped = await db.within(ANSWER_SECONDS, ledger.is_asked_to_stop(claim))
+        return await self._give_up(claim, "cancelled", STOPPED, charged=True) if stopped else "lease_lost"
+
+    async def _give_up(self, claim: Claim, state: str, reason: str, *, charged: bool) -> str:
+        """End the job for good, in one transaction with what that means for whatever waits for it."""
+
+        async def give_up() -> None:
+            async with db.transaction():
+                await tell_waiting(self._services, _promised(claim), state, reason, self._tasks.get(claim.name))
+                if not await ledger.end(claim, state, reason, charged=charged):
+                    raise StaleLeaseError
+
+        try:
+            await db.again(give_up)
+        except StaleLeaseError:
+            return "lease_lost"
+        return state
+
+    async def set_aside(self, lease: Expired) -> None:
+        """Quarantine a job whose worker died once too often, in one transaction with what waits for it."""
+
+        async def set_aside() -> None:
+            async with db.transaction():
+                job, task = _promised(lease), self._tasks.get(lease.name)
+                await tell_waiting(self._services, job, "quarantined", QUARANTINE_REASON, task)
+                if not await ledger.quarantine(lease, QUARANTINE_REASON):
+                    raise StaleLeaseError
+
+        with contextlib.suppress(StaleLeaseError):
+            await db.again(set_aside)
+            expired_leases.count_quarantined(lease)
+
+    async def write_outcomes_forever(self) -> None:
+        """Write the outcomes that could not be written, once the database answers, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            await self.write_outcomes()
+
+    async def write_outcomes(self) -> None:
+        """Try once to write what could not be written."""
+        for key, (claim, error, away) in list(self._unwritten.items()):
+            try:
+                outcome = await self._store(claim, error, away, log.bind(job_id=str(claim.id), job=claim.name))
+            except OUTAGES:
+                return
+            except Exception:  # the sweeper takes the job back
+                log.exception("job.outcome_not_stored", job_id=str(claim.id))
+                outcome = "outcome_not_stored"
+            del self._unwritten[key]
+            _jobs.labels(claim.queue, claim.name, outcome).inc()
 
     async def _handle(self, claim: Claim, running: RunningJob) -> None:
         task = self._tasks[claim.name]
@@ -173,15 +224,21 @@ class Runner:
 
     async def _keep_lease(self, claim: Claim, running: RunningJob) -> None:
         """Renew every third of the lease. A lost lease needs no action here: the fence refuses the finish."""
+        pause = LEASE_SECONDS / 3
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
-            with contextlib.suppress(*LEDGER_ERRORS):
-                async with asyncio.timeout(LEASE_SECONDS / 3), db.aside():
-                    cancel = await ledger.renew(claim.id, claim.fence)
-                if cancel is None:
-                    return
-                if cancel:
-                    running.cancel()
+            await asyncio.sleep(pause)
+            try:
+                async with db.aside():
+                    cancel = await db.within(ANSWER_SECONDS, ledger.renew(claim.id, claim.fence))
+            except LEDGER_ERRORS:
+                running.was_ledger_away = True
+                pause = min(RETRY_SECONDS, LEASE_SECONDS / 3)
+                continue
+            pause = LEASE_SECONDS / 3
+            if cancel is None:
+                return
+            if cancel:
+                running.cancel()
 
     def _cancel(self, subject: str | None) -> None:
         """Somebody asked for the end of a job. (None: notices were lost; the next renewal of the lease tells.)"""
@@ -203,3 +260,7 @@ async def _interruptible(running: RunningJob) -> AsyncIterator[None]:
         raise
     finally:
         running.interruptible(None)
+
+
+def _promised(job: Claim | Expired) -> Promised:
+    return Promised(job.id, job.name, job.version, job.payload, job.site_id)

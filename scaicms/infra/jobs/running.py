@@ -24,6 +24,8 @@ class RunningJob:
         self.result: Any = None
         """Kept with the finished job and shown by `GET /search/jobs/{id}`; JSON-safe."""
         self.cancel_requested = claim.cancel_requested
+        self.was_ledger_away = False
+        """Whether the lease could not be renewed during this attempt: its failure may be that of an engine."""
 
     @property
     def id(self) -> UUID:

@@ -127,6 +127,12 @@ async def _depths(redis: ArqRedis) -> dict[str, int | None]:
         return dict.fromkeys(QUEUES)
 
 
+async def sweep_figures() -> dict[str, float]:
+    """How many seconds ago a sweep ended last; before the first one, since the table was made."""
+    sql = "SELECT extract(epoch FROM clock_timestamp() - coalesce(swept_at, steady_since))::float8 FROM sweeper"
+    return {"sweep_age_seconds": float(await db.fetchval(sql) or 0)}
+
+
 async def list_jobs(
     *, site_id: UUID | None, queue: str | None, state: str | None, name: str | None, limit: int, offset: int
 ) -> tuple[list[Record], int]:

@@ -1,53 +1,58 @@
 """The sweeper: finds due work that nobody is about to do and rings for it again.
 
-Runs in every worker, every few seconds, one at a time under an advisory lock. It is what makes the doorbell
-optional: a flushed Redis, a lost message, a killed worker all end here. What only PostgreSQL is needed for (expired
-leases, periodic work) goes on while Redis is away.
+Runs in every worker, every few seconds, one at a time. It is what makes the doorbell optional: a flushed Redis, a lost
+message, a killed worker all end here. What only PostgreSQL is needed for (expired leases, periodic work) goes on while
+Redis is away.
+
+One at a time by a lease (`sweeper`, docs/adr/0037) and not by a lock: a worker whose link to PostgreSQL leads nowhere
+would hold a lock until the server gives its session up, and all others would do nothing. Each step is a short
+transaction that passes over rows which somebody has locked.
 """
 
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import structlog
 from arq.connections import ArqRedis
 from prometheus_client import Counter as Metric
-from redis.exceptions import RedisError
 
 from scaicms.infra import db
+from scaicms.infra.db.stale_sessions import end_stale_sessions
+from scaicms.infra.jobs import expired_leases, presence
 from scaicms.infra.jobs.claims import NO_SITE
 from scaicms.infra.jobs.declare import QUEUES, Periodic
 from scaicms.infra.jobs.doorbell import Doorbell, arq_queue
+from scaicms.infra.jobs.expired_leases import Expired
+from scaicms.infra.jobs.outages import OUTAGES
 from scaicms.infra.jobs.periodic import promise_due
+from scaicms.kit.ids import new_id
 
 SWEEP_SECONDS = 3.0
-MAX_LOST_LEASES = 3
-APART_SECONDS = 60
+ANSWER_SECONDS = 5.0
+LEASE_SECONDS = 10.0
+"""How long one worker sweeps alone; when it vanishes meanwhile, the others wait that long."""
+# Sweeps that are further apart say that the database was away, or that no worker was there.
+GAP_SECONDS = 8.0
 # Doorbells for the first of a queue's due jobs are enough: a worker that finds more goes on without them.
 MAX_RINGS = 200
-ADVISORY_LOCK = 0x5CA1C0DE
 # A doorbell that was rung with the commit is given this long to arrive before its absence means anything.
 GRACE_SECONDS = 1.0
 
 _rerung = Metric("scaicms_sweeper_rings_total", "Due jobs whose doorbell was missing", ["queue"])
-_expired = Metric("scaicms_leases_expired_total", "Jobs taken back from workers that died or froze", ["queue"])
-_quarantined = Metric("scaicms_jobs_quarantined_total", "Jobs whose worker died three times", ["queue"])
 log = structlog.get_logger(__name__)
 
-# Jobs that were lost together are done again together, the culprit among them. After the second time they are spread,
-# so that it is alone when it strikes a third time.
-_TAKE_BACK = f"""
-UPDATE jobs SET lost_leases = lost_leases + 1, lease_until = NULL,
-       run_at = CASE WHEN lost_leases >= 1 THEN now() + random() * interval '{APART_SECONDS} seconds' ELSE run_at END,
-       state = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN 'quarantined' ELSE 'pending' END,
-       finished_at = CASE WHEN lost_leases + 1 >= {MAX_LOST_LEASES} THEN clock_timestamp() END,
-       last_error = 'The worker ' || coalesce(worker, '?') || ' died or froze during this job, time '
-           || lost_leases + 1 || ' of {MAX_LOST_LEASES} after which it is kept aside.'
-WHERE id IN (SELECT id FROM jobs WHERE state = 'pending' AND lease_until < now() FOR UPDATE SKIP LOCKED)
-RETURNING id, queue, state, run_at <= now() AS due
+_BEGIN = """
+UPDATE sweeper SET holder = $1, lease_until = clock_timestamp() + $2 * interval '1 second',
+       steady_since = CASE WHEN swept_at > clock_timestamp() - $3 * interval '1 second'
+                           THEN steady_since ELSE clock_timestamp() END
+WHERE id = (SELECT id FROM sweeper WHERE lease_until IS NULL OR lease_until < clock_timestamp() OR holder = $1
+            FOR UPDATE SKIP LOCKED)
+RETURNING extract(epoch FROM clock_timestamp() - steady_since)::float8
 """
+_END = "UPDATE sweeper SET lease_until = NULL, swept_at = clock_timestamp() WHERE holder = $1"
 
 # Due for longer than the grace, or due before the next sweep: the seconds from now at which to ring for each.
 _DUE = f"""
@@ -62,36 +67,55 @@ WHERE NOT EXISTS (SELECT 1 FROM queue_pauses p WHERE p.queue = q.queue)
 """
 
 
-async def sweep(redis: ArqRedis, periodics: Sequence[Periodic] = ()) -> int:
+SetAside = Callable[[Expired], Awaitable[None]]
+"""Sets aside a job whose worker died once too often, and lets whatever waits for it know."""
+
+
+async def sweep(
+    redis: ArqRedis,
+    periodics: Sequence[Periodic] = (),
+    *,
+    worker: str | None = None,
+    set_aside: SetAside = expired_leases.quarantine,
+) -> int:
     """One round. The number of doorbells that had to be rung again.
 
     Raises:
         RedisError, OSError: Redis is away; what the database alone is needed for is done.
     """
-    async with db.transaction():
-        if not await db.fetchval("SELECT pg_try_advisory_xact_lock($1)", ADVISORY_LOCK):
-            return 0
-        taken_back = await _take_back()
-        await promise_due(periodics)
-        due = await db.fetch(_DUE, list(QUEUES), GRACE_SECONDS, SWEEP_SECONDS)
-    missing = await _without_bell(redis, [(row["queue"], row["delay"], row["id"]) for row in due])
+    holder = worker or str(new_id())
+    async with db.aside():
+        steady = await db.within(ANSWER_SECONDS, db.fetchval(_BEGIN, holder, LEASE_SECONDS, GAP_SECONDS))
+    if steady is None:
+        return 0
+    again, due = await db.within(LEASE_SECONDS, _look(redis, periodics, steady, set_aside))
+    async with db.aside():
+        await db.within(ANSWER_SECONDS, db.execute(_END, holder))
+    missing = await _without_bell(redis, due)
     # The message of a worker that died stays behind its in-progress key, where ARQ passes it over: always ring anew.
-    missing += [(queue, 0.0, job_id) for queue, job_id in taken_back]
+    missing += [(queue, 0.0, job_id) for queue, job_id in again]
     await _ring(redis, missing)
     return len(missing)
 
 
-async def _take_back() -> list[tuple[str, UUID]]:
-    """End leases that ran out; the jobs to ring for at once. The third time a job is kept aside."""
-    again = []
-    for row in await db.fetch(_TAKE_BACK):
-        _expired.labels(row["queue"]).inc()
-        log.warning("lease.expired", job_id=str(row["id"]), queue=row["queue"], state=row["state"])
-        if row["state"] == "quarantined":
-            _quarantined.labels(row["queue"]).inc()
-        elif row["due"]:
-            again.append((row["queue"], row["id"]))
-    return again
+async def _look(
+    redis: ArqRedis, periodics: Sequence[Periodic], steady_seconds: float, set_aside: SetAside
+) -> tuple[list[tuple[str, UUID]], list[tuple[str, float, UUID]]]:
+    """What PostgreSQL alone is needed for: jobs to ring for at once, and due jobs with their delays."""
+    async with db.aside():
+        judged = await expired_leases.find(redis, steady_seconds=steady_seconds)
+        again = await expired_leases.take_back(judged)
+    for lease in judged.quarantined:
+        try:
+            await set_aside(lease)
+        except Exception:  # one job that cannot be set aside keeps its lease; the others go on
+            log.exception("sweep.not_set_aside", job_id=str(lease.id), job=lease.name)
+    async with db.transaction():
+        await promise_due(periodics)
+    async with db.aside():
+        await presence.forget_old()
+        due = await db.fetch(_DUE, list(QUEUES), GRACE_SECONDS, SWEEP_SECONDS)
+    return again, [(row["queue"], row["delay"], row["id"]) for row in due]
 
 
 async def _without_bell(redis: ArqRedis, due: list[tuple[str, float, UUID]]) -> list[tuple[str, float, UUID]]:
@@ -126,13 +150,24 @@ async def _ring(redis: ArqRedis, missing: list[tuple[str, float, UUID]]) -> None
         await doorbell.ring(queue, job_ids, ring=ring, delay=delay)
 
 
-async def sweep_forever(redis: ArqRedis, periodics: Sequence[Periodic]) -> None:
+async def sweep_forever(redis: ArqRedis, periodics: Sequence[Periodic], *, worker: str, set_aside: SetAside) -> None:
     """Sweep until cancelled; an outage of either engine is waited out."""
     while True:
-        try:
-            await sweep(redis, periodics)
-        except (RedisError, OSError) as error:
-            log.warning("sweep.failed", error=f"{type(error).__name__}: {error}")
-        except Exception:
-            log.exception("sweep.failed")
+        # Not under the lease of the sweep, which may be what a silent session keeps.
+        await _logged(_end_stale_sessions())
+        await _logged(sweep(redis, periodics, worker=worker, set_aside=set_aside))
         await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _end_stale_sessions() -> int:
+    async with db.aside():
+        return await db.within(ANSWER_SECONDS, end_stale_sessions())
+
+
+async def _logged(step: Awaitable[int]) -> None:
+    try:
+        await step
+    except OUTAGES as error:
+        log.warning("sweep.failed", error=f"{type(error).__name__}: {error}")
+    except Exception:
+        log.exception("sweep.failed")

@@ -16,12 +16,14 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from scaicms.infra import db
+from scaicms.infra.jobs import presence
 from scaicms.infra.jobs.claims import NO_SITE, Claim
 from scaicms.infra.jobs.declare import QUEUES, Periodic
 from scaicms.infra.jobs.doorbell import RUN_FUNCTION, WAKE_CHANNEL, arq_queue
 from scaicms.infra.jobs.heartbeat import beat_forever
+from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES
 from scaicms.infra.jobs.periodic import declare
-from scaicms.infra.jobs.runner import LEDGER_ERRORS, OUTAGES, Runner
+from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.sweeper import sweep_forever
 from scaicms.kit import json
 
@@ -141,8 +143,7 @@ class LedgerWorker(Worker):
     async def _claim(self, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim] | None:
         """Start up to `limit` jobs; None while the database is away."""
         try:
-            async with asyncio.timeout(CLAIM_SECONDS):
-                claims = await self._runner.claim_due(self._queue, limit, without=without)
+            claims = await db.within(CLAIM_SECONDS, self._runner.claim_due(self._queue, limit, without=without))
         except LEDGER_ERRORS as error:
             log.warning("worker.database_away", queue=self._queue, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(OUTAGE_POLL_SECONDS)
@@ -223,9 +224,13 @@ async def background(
     async with db.open_aside(
         settings.database_url, size=LEDGER_CONNECTIONS, statement_timeout=settings.web_statement_timeout
     ):
+        await presence.begin(runner.worker)
+        sweeping = sweep_forever(redis, periodics, worker=runner.worker, set_aside=runner.set_aside)
         tasks = [
-            asyncio.create_task(sweep_forever(redis, periodics), name="sweeper"),
+            asyncio.create_task(sweeping, name="sweeper"),
             asyncio.create_task(beat_forever(redis, runner, list(queues)), name="heartbeat"),
+            asyncio.create_task(presence.beat_forever(runner.worker), name="presence"),
+            asyncio.create_task(runner.write_outcomes_forever(), name="outcomes"),
         ]
         try:
             yield
@@ -233,6 +238,8 @@ async def background(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await runner.write_outcomes()
+            await presence.end(runner.worker)
 
 
 async def run_workers(
