@@ -62,7 +62,7 @@ async def until(condition, seconds):
     """How long it took until the condition held."""
     began = time.monotonic()
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - a row of another process has no event for us
             await asyncio.sleep(0.2)
     return time.monotonic() - began
 
@@ -99,7 +99,8 @@ async def test_a_frozen_link_of_a_worker_stops_neither_sweeps_nor_periodic_work_
         return await ticks(ground) >= before + 2
 
     async def is_told():
-        sql = "SELECT count(*) FROM events WHERE aggregate_id = $1::text::uuid AND type = 'content.published' AND position > 0"
+        sql = """SELECT count(*) FROM events
+                 WHERE aggregate_id = $1::text::uuid AND type = 'content.published' AND position > 0"""
         await client.ask("GET", f"{API}/webhooks/events?after=0", headers=SITE)
         return await ground.engines.fetchval(sql, item) == 1
 

@@ -59,8 +59,9 @@ async def tell_waiting(
     A job of another release, or one whose payload fits none, cannot be told of; whatever waits for it was written by
     that release.
     """
-    fact = JobGivenUp(site_id=job.site_id, aggregate_id=job.id, name=job.name, state=state, reason=reason)
-    await record(fact, actor=SYSTEM)
+    if state != "cancelled":  # that was recorded as what an operator did
+        fact = JobGivenUp(site_id=job.site_id, aggregate_id=job.id, name=job.name, state=state, reason=reason)
+        await record(fact, actor=SYSTEM)
     task = task or _tasks().get(job.name)
     if task is None:
         log.warning("job.given_up_unknown", job=job.name, job_id=str(job.id))

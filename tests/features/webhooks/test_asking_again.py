@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from scaicms.features.webhooks import delivery_repository
 from scaicms.features.webhooks.replaying import Upkeep
@@ -164,11 +165,23 @@ async def test_what_is_past_its_time_goes_and_what_is_forsaken_ends(articles, re
     assert (await upkeep.prune())["removed"] >= 1
     assert [d["id"] for d in await deliveries(articles, hook)] == [waiting["id"]]
     assert await db.fetchval("SELECT count(*) FROM webhook_attempts WHERE delivery_id = $1", done["id"]) == 0
-    assert (await articles.post(f"/search/jobs/{waiting['job_id']}/cancel")).status == 202
+    # A job of an older release ended without a word.
+    await db.execute("UPDATE jobs SET state = 'cancelled' WHERE id = $1", UUID(waiting["job_id"]))
     assert (await upkeep.prune())["ended"] >= 1
     (delivery,) = await deliveries(articles, hook)
     assert delivery["status"] == "failed"
     assert "cancelled" in delivery["reason"]
+
+
+async def test_a_delivery_whose_job_an_operator_cancels_has_failed_at_once(articles, receiver, drain):
+    hook = await hooked(articles, receiver.url)
+    receiver.answers.append(500)
+    await create(articles)
+    await drain()
+    (waiting,) = await deliveries(articles, hook)
+    assert (await articles.post(f"/search/jobs/{waiting['job_id']}/cancel")).status == 202
+    (delivery,) = await deliveries(articles, hook)
+    assert (delivery["status"], delivery["reason"]) == ("failed", "An operator cancelled the job.")
 
 
 async def test_webhooks_go_with_their_site(admin, services, receiver, drain):
