@@ -3,6 +3,7 @@
 from scaicms.kit.errors import (
     ConflictError,
     FieldError,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     TooManyRequestsError,
@@ -26,6 +27,14 @@ class BadTokenError(UnauthorizedError):
 class BadKeyError(UnauthorizedError):
     def __init__(self) -> None:
         super().__init__("The API key is not valid, has expired or was revoked.", code="invalid_api_key")
+
+
+class FreshAuthenticationError(ForbiddenError):
+    code = "fresh_authentication_required"
+    message = (
+        "This needs your password in the member `password`. Without a password, log in by your provider again: "
+        "the 10 minutes after that login count as one."
+    )
 
 
 class SessionNotFoundError(NotFoundError):

@@ -26,6 +26,13 @@ async def sessions_of(user_id: UUID) -> list[SessionRow]:
     return await SessionRow.filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=utcnow()).order_by("-id")
 
 
+async def is_fresh_provider_login(session_id: UUID, seconds: int) -> bool:
+    """Whether the session began within so many seconds, by an OpenID provider."""
+    sql = """SELECT EXISTS (SELECT 1 FROM sessions WHERE id = $1 AND revoked_at IS NULL AND starts_with(method, 'oidc:')
+             AND created_at > now() - $2 * interval '1 second')"""
+    return bool(await db.fetchval(sql, session_id, seconds))
+
+
 async def revoke(session_id: UUID) -> int:
     """End a session; 0 when it had ended already."""
     return await db.execute("UPDATE sessions SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session_id)
@@ -59,8 +66,8 @@ async def prune() -> dict[str, int]:
 
 _OPEN = """
 WITH opened AS (
-    INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent)
-    VALUES ($1, $2, now(), now(), now() + $3 * interval '1 second', $5, $6)),
+    INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent, method)
+    VALUES ($1, $2, now(), now(), now() + $3 * interval '1 second', $5, $6, $8)),
 remembered AS (
     INSERT INTO login_networks (user_id, network, last_login_at) VALUES ($2, $7, now())
     ON CONFLICT (user_id, network) DO UPDATE SET last_login_at = now()),
@@ -75,10 +82,11 @@ UPDATE users SET last_login_at = now() WHERE id = $2"""
 
 
 async def open_session(
-    session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, ip: str, user_agent: str
+    session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, ip: str, user_agent: str, method: str
 ) -> None:
     """A session whose refresh token is good for so many seconds from now."""
-    await db.execute(_OPEN, session_id, user_id, seconds, refresh_digest, ip, user_agent, rate_networks(ip)[0])
+    network = rate_networks(ip)[0]
+    await db.execute(_OPEN, session_id, user_id, seconds, refresh_digest, ip, user_agent, network, method)
 
 
 async def renew_session(session_id: UUID, user_id: UUID, seconds: int, refresh_digest: str, used_digest: str) -> None:

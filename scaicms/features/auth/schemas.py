@@ -88,8 +88,10 @@ class RecoveryCodes(Answer):
     recovery_codes: list[str]
 
 
-class DisableTotp(Body):
-    password: str = Field(max_length=1024)
+class ProvePassword(Body):
+    password: str | None = Field(
+        default=None, max_length=1024, description="The current password. Accounts of a provider may have none."
+    )
 
 
 class OidcProviderOut(Answer):

@@ -5,7 +5,13 @@ from uuid import UUID
 
 from scaicms.features.auth import repository, sessions
 from scaicms.features.auth.authenticator import Authenticator
-from scaicms.features.auth.errors import BadCredentialsError, BadOtpError, BadTokenError, SessionNotFoundError
+from scaicms.features.auth.errors import (
+    BadCredentialsError,
+    BadOtpError,
+    BadTokenError,
+    FreshAuthenticationError,
+    SessionNotFoundError,
+)
 from scaicms.features.auth.events import NOBODY, LoginFailed, PasswordChanged, ProfileUpdated
 from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.models import SessionRow
@@ -25,6 +31,8 @@ from scaicms.kit.emails import normalise_email
 from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.passwords import hash_password, needs_rehash, verify_password
 from scaicms.kit.principal import ANONYMOUS, EVERYTHING, Principal
+
+FRESH_SECONDS = 600
 
 __all__ = ["AuthService", "Authenticator", "Entered"]
 
@@ -144,6 +152,20 @@ class AuthService(Service):
         if not await verify_password(user.password_hash, password):
             await self._failed(user.email, ip, user, "password")
             raise BadCredentialsError
+        return user
+
+    async def authenticate_freshly(self, principal: Principal, password: str | None, *, ip: str) -> UserRow:
+        """The caller, by their password, or by a login through a provider in the last 10 minutes.
+
+        Raises:
+            BadCredentialsError: as `check_password`.
+            FreshAuthenticationError: there is no password, and no such login.
+        """
+        if password is not None:
+            return await self.check_password(principal, password, ip=ip)
+        user, session_id = await self.profile(principal), principal.session_id
+        if session_id is None or not await repository.is_fresh_provider_login(session_id, FRESH_SECONDS):
+            raise FreshAuthenticationError
         return user
 
     async def change_password(self, principal: Principal, change: ChangePassword, *, ip: str) -> None:

@@ -48,7 +48,7 @@ async def open_session(settings: Settings, user: UserRow, origin: Origin, *, met
     session_id = new_id()
     entered = _entered(settings, user, session_id)
     refresh_digest, seconds = digest(entered.refresh_token), settings.refresh_token_seconds
-    await repository.open_session(session_id, user.id, seconds, refresh_digest, origin.ip, origin.user_agent)
+    await repository.open_session(session_id, user.id, seconds, refresh_digest, origin.ip, origin.user_agent, method)
     await record(LoggedIn(site_id=None, aggregate_id=user.id, method=method), actor=ANONYMOUS)
     return entered
 

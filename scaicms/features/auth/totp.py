@@ -34,9 +34,13 @@ class TotpService(Service):
         self._auth = services.get(AuthService)
         self._factor = services.get(SecondFactor)
 
-    async def begin(self, principal: Principal) -> Begun:
-        """A fresh secret, without effect until a code of it is shown."""
-        user = await self._auth.profile(principal)
+    async def begin(self, principal: Principal, password: str | None, *, ip: str) -> Begun:
+        """A fresh secret, without effect until a code of it is shown. A stolen token alone must not lock the owner out.
+
+        Raises:
+            FreshAuthenticationError: see `AuthService.authenticate_freshly`.
+        """
+        user = await self._auth.authenticate_freshly(principal, password, ip=ip)
         secret = pyotp.random_base32()
         async with db.transaction():
             await repository.lock_user(user.id)
@@ -65,9 +69,9 @@ class TotpService(Service):
             await tell(user.id, "totp_enabled")
         return codes
 
-    async def disable(self, principal: Principal, password: str, *, ip: str) -> None:
-        """Turn it off, with the password: a stolen token alone must not."""
-        user = await self._auth.check_password(principal, password, ip=ip)
+    async def disable(self, principal: Principal, password: str | None, *, ip: str) -> None:
+        """Turn it off; raises as `begin`."""
+        user = await self._auth.authenticate_freshly(principal, password, ip=ip)
         async with db.transaction():
             await repository.lock_user(user.id)
             if not await repository.remove_totp(user.id):

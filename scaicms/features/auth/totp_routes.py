@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from scaicms.features.auth.replies import NO_STORE
-from scaicms.features.auth.schemas import ConfirmTotp, DisableTotp, RecoveryCodes, TotpSecret
+from scaicms.features.auth.schemas import ConfirmTotp, ProvePassword, RecoveryCodes, TotpSecret
 from scaicms.features.auth.totp import TotpService
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
@@ -18,12 +18,17 @@ ONESELF = "about the caller alone"
     repeatable=False,
     authenticated=ONESELF,
     summary="Begin two-factor login",
-    description="A secret for an authenticator, and the same as a URI for a QR code. Confirm it with a code.",
+    description="A secret for an authenticator, and the same as a URI for a QR code. Confirm it with a code. It takes "
+    "the password; an account without one logs in by its provider again, in the last 10 minutes (403 otherwise).",
+    body=ProvePassword,
+    body_required=False,
+    body_example={"password": "correct horse battery"},
     response=TotpSecret,
-    errors=(409,),
+    errors=(401, 403, 409),
 )
 async def begin_totp(call: Call) -> web.StreamResponse:
-    begun = await call.get(TotpService).begin(call.principal)
+    body = await call.body(ProvePassword)
+    begun = await call.get(TotpService).begin(call.principal, body.password, ip=call.address)
     return reply(TotpSecret(secret=begun.secret, uri=begun.uri), headers=NO_STORE)
 
 
@@ -47,11 +52,13 @@ async def confirm_totp(call: Call) -> web.StreamResponse:
 @routes.delete(
     authenticated=ONESELF,
     summary="Turn two-factor login off",
-    body=DisableTotp,
+    description="It takes the password, as beginning does.",
+    body=ProvePassword,
+    body_required=False,
     body_example={"password": "correct horse battery"},
-    errors=(404,),
+    errors=(401, 403, 404),
 )
 async def disable_totp(call: Call) -> web.StreamResponse:
-    body = await call.body(DisableTotp)
+    body = await call.body(ProvePassword)
     await call.get(TotpService).disable(call.principal, body.password, ip=call.address)
     return no_content()

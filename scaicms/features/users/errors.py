@@ -18,6 +18,14 @@ class StrongerUserError(ForbiddenError):
     )
 
 
+class OwnPasswordError(ForbiddenError):
+    code = "fresh_authentication_required"
+    message = (
+        "To change the e-mail address or password of your own account, send your password as `current_password`. "
+        "Another administrator can also change them."
+    )
+
+
 class BadInvitationError(InvalidError):
     """The same for one that never was, is accepted, expired, or withdrawn."""
 

@@ -62,6 +62,7 @@ async def read_user(call: Call) -> web.StreamResponse:
     "/{id}",
     permission=permissions.WRITE,
     summary="Change a user",
+    description="The e-mail address and the password of one's own account need `current_password` (403 otherwise).",
     body=UpdateUser,
     body_example={"name": "Ada Lovelace"},
     response=UserDetail,
@@ -71,7 +72,7 @@ async def read_user(call: Call) -> web.StreamResponse:
 async def update_user(call: Call) -> web.StreamResponse:
     change = await call.body(UpdateUser)
     check = matcher(call.request, _etag)
-    row = await call.get(UserService).update(call.principal, call.path_id(), change, check=check)
+    row = await call.get(UserService).update(call.principal, call.path_id(), change, ip=call.address, check=check)
     user = await _shown(call, row)
     return reply(user, headers={"ETag": _etag(user)})
 

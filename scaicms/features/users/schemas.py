@@ -35,6 +35,11 @@ class UpdateUser(Body):
     name: Name | None = None
     password: Password | None = None
     is_active: bool | None = None
+    current_password: str | None = Field(
+        default=None,
+        max_length=1024,
+        description="Needed to change the e-mail address or password of one's own account.",
+    )
 
 
 class UserOut(Answer):

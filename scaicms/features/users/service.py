@@ -3,23 +3,27 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from limits import RateLimitItemPerMinute
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.roles.schemas import Assignment
 from scaicms.features.roles.service import AUTHORITY, RoleService
 from scaicms.features.users import permissions, repository
-from scaicms.features.users.errors import EmailTakenError, StrongerUserError, UserNotFoundError
+from scaicms.features.users.errors import EmailTakenError, OwnPasswordError, StrongerUserError, UserNotFoundError
 from scaicms.features.users.events import UserCreated, UserDeleted, UserUpdated
 from scaicms.features.users.models import UserRow
 from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserDetail
 from scaicms.infra import db
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.limits import RateLimits
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.ids import new_id
-from scaicms.kit.passwords import hash_password
+from scaicms.kit.passwords import hash_password, verify_password
 from scaicms.kit.principal import Principal
+
+OWN_PASSWORD = RateLimitItemPerMinute(5, namespace="own-password-ip")
 
 
 class UserService(Service):
@@ -28,6 +32,7 @@ class UserService(Service):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._roles = services.get(RoleService)
+        self._rates = RateLimits(services.resources.redis)
 
     async def list_users(self, principal: Principal, query: ListUsers) -> tuple[list[UserRow], int]:
         principal.require(permissions.READ.code)
@@ -68,20 +73,28 @@ class UserService(Service):
         return row
 
     async def update(
-        self, principal: Principal, user_id: UUID, change: UpdateUser, *, check: Callable[[UserDetail], None]
+        self, principal: Principal, user_id: UUID, change: UpdateUser, *, ip: str, check: Callable[[UserDetail], None]
     ) -> UserRow:
         """Change a user; deactivation and a new password end their sessions at once.
 
         `check` may refuse the user as it is when we hold it.
+
+        Raises:
+            OwnPasswordError: it is the caller's own account, and the change of its address or password comes without
+                its password. Attempts are limited as logins are.
         """
         principal.require(permissions.WRITE.code)
+        if user_id == principal.author_id and (change.email is not None or change.password is not None):
+            await self._require_own_password(user_id, change, ip)
         password_hash = await hash_password(change.password) if change.password is not None else None
         try:
             async with db.transaction():
                 row = _found(await repository.find(user_id, lock=True))
                 await self._require_equal(principal, row)
                 check(*await self.details(principal, [row]))
-                row.update_from_dict(change.model_dump(exclude={"password"}, exclude_unset=True, exclude_none=True))
+                row.update_from_dict(
+                    change.model_dump(exclude={"password", "current_password"}, exclude_unset=True, exclude_none=True)
+                )
                 if password_hash is not None:
                     row.password_hash = password_hash
                 row.updated_at = utcnow()
@@ -89,7 +102,7 @@ class UserService(Service):
                     await row.save()
                 if password_hash is not None or change.is_active is False:
                     await self._end_sessions(row.id)
-                changed = tuple(sorted(change.model_fields_set))
+                changed = tuple(sorted(change.model_fields_set - {"current_password"}))
                 await record(UserUpdated(site_id=None, aggregate_id=row.id, changed=changed), actor=principal)
                 await notify(AUTHORITY, str(row.id))
         except IntegrityError:
@@ -124,6 +137,17 @@ class UserService(Service):
     async def by_id(self, user_id: UUID) -> UserRow | None:
         """For authentication, which has no principal yet."""
         return await repository.find(user_id)
+
+    async def _require_own_password(self, user_id: UUID, change: UpdateUser, ip: str) -> None:
+        row = _found(await repository.find(user_id))
+        if change.password is None and change.email == row.email:
+            return
+        if change.current_password is None:
+            raise OwnPasswordError
+        await self._rates.take(OWN_PASSWORD, str(user_id))
+        await self._rates.take_address(OWN_PASSWORD, ip)
+        if not await verify_password(row.password_hash, change.current_password):
+            raise OwnPasswordError
 
     @staticmethod
     async def _end_sessions(user_id: UUID) -> None:

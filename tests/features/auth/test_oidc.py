@@ -207,6 +207,19 @@ async def test_a_provider_is_no_way_past_a_second_factor(browser, provider, conf
     assert (await browser.login()).status == 200
 
 
+async def test_a_login_by_a_provider_counts_as_fresh_for_ten_minutes(browser, admin):
+    entered = await browser.login()
+    api, user_id = admin.with_token(entered.json["access_token"]), entered.json["user"]["id"]
+    assert (await api.post("/auth/totp")).status == 200
+    await db.execute("UPDATE sessions SET created_at = now() - interval '11 minutes' WHERE user_id = $1", user_id)
+    assert (await api.post("/auth/totp")).code == "fresh_authentication_required"
+    renewed = await admin.anonymous().post("/auth/refresh", {"refresh_token": entered.json["refresh_token"]})
+    later = admin.with_token(renewed.json["access_token"])
+    assert (await later.post("/auth/totp")).code == "fresh_authentication_required"
+    again = admin.with_token((await browser.login()).json["access_token"])
+    assert (await again.post("/auth/totp")).status == 200
+
+
 async def test_an_account_of_a_provider_has_no_password_to_guess(browser, provider, services):
     await browser.login()
     for guess in ("", "!", "nobody has this password, nobody at all"):

@@ -29,7 +29,7 @@ async def test_expired_sessions_tokens_and_resets_are_removed_and_no_others(admi
            WHERE id = (SELECT min(id::text)::uuid FROM password_resets WHERE user_id = $1)""",
         user_id,
     )
-    await admin.with_token(entered.access_token).post("/auth/totp")
+    await admin.with_token(entered.access_token).post("/auth/totp", {"password": PASSWORD})
     await db.execute("UPDATE totp SET created_at = now() - interval '2 days' WHERE user_id = $1", user_id)
     async with db.transaction():
         job_id = await enqueue(PRUNE.request(PrunePayload(), site_id=None))

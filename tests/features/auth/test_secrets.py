@@ -72,7 +72,7 @@ async def _live(planted, email, run, inbox):
     entered = (await planted.post("/auth/login", {"email": email, "password": password})).json
     access = planted.plant("access token", entered["access_token"])
     refresh = planted.plant("refresh token", entered["refresh_token"])
-    begun = (await planted.post("/auth/totp", None, token=access)).json
+    begun = (await planted.post("/auth/totp", {"password": password}, token=access)).json
     secret = planted.plant("totp secret", begun["secret"])
     await planted.post("/auth/totp/confirm", {"otp": planted.plant("wrong code")}, token=access)
     confirmed = await planted.post("/auth/totp/confirm", {"otp": pyotp.TOTP(secret).now()}, token=access)

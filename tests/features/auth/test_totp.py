@@ -34,7 +34,7 @@ async def account(admin, services):
 @pytest.fixture
 async def protected(account):
     """The same with two-factor login on; its first code came from the step before this one."""
-    begun = await account.post("/auth/totp")
+    begun = await account.post("/auth/totp", {"password": PASSWORD})
     assert begun.status == 200, begun.raw
     account.totp = pyotp.TOTP(begun.json["secret"])
     confirmed = await account.post("/auth/totp/confirm", {"otp": account.totp.at(time.time() - 30)})
@@ -59,7 +59,7 @@ def enter(services):
 
 
 async def test_the_uri_is_what_authenticators_read(account):
-    begun = await account.post("/auth/totp")
+    begun = await account.post("/auth/totp", {"password": PASSWORD})
     uri = urlsplit(begun.json["uri"])
     assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
     assert parse_qs(uri.query) == {"secret": [begun.json["secret"]], "issuer": ["scaiCMS"]}
@@ -132,7 +132,7 @@ async def test_codes_of_others_do_not_help(protected, admin, services, enter):
     api = admin.with_token(
         (await services.get(AuthService).login(other, PASSWORD, ip=secrets.token_hex(8), user_agent="")).access_token
     )
-    totp = pyotp.TOTP((await api.post("/auth/totp")).json["secret"])
+    totp = pyotp.TOTP((await api.post("/auth/totp", {"password": PASSWORD})).json["secret"])
     theirs = (await api.post("/auth/totp/confirm", {"otp": totp.now()})).json["recovery_codes"]
     assert await enter(protected, theirs[0]) == "bad_otp"
 
@@ -157,7 +157,7 @@ async def test_wrong_codes_elsewhere_do_not_reach_a_network_that_the_owner_knows
 
 async def test_turning_it_on_ends_sessions_that_never_showed_a_code(account, enter, admin):
     other = await enter(account)
-    totp = pyotp.TOTP((await account.post("/auth/totp")).json["secret"])
+    totp = pyotp.TOTP((await account.post("/auth/totp", {"password": PASSWORD})).json["secret"])
     assert (await account.post("/auth/totp/confirm", {"otp": totp.now()})).status == 200
     await asyncio.sleep(0.1)
     assert (await admin.with_token(other.access_token).get("/auth/profile")).status == 401
@@ -179,20 +179,20 @@ async def test_a_password_reset_does_not_get_past_it(protected, services, drain,
 
 
 async def test_a_begun_one_that_was_not_confirmed_asks_for_nothing(account, enter):
-    first = (await account.post("/auth/totp")).json["secret"]
-    second = (await account.post("/auth/totp")).json["secret"]
+    first = (await account.post("/auth/totp", {"password": PASSWORD})).json["secret"]
+    second = (await account.post("/auth/totp", {"password": PASSWORD})).json["secret"]
     assert first != second
     assert (await account.post("/auth/totp/confirm", {"otp": pyotp.TOTP(first).now()})).code == "bad_otp"
     assert not isinstance(await enter(account), str)
 
 
 async def test_it_cannot_be_replaced_or_confirmed_twice(protected, account):
-    assert (await protected.post("/auth/totp")).code == "totp_active"
+    assert (await protected.post("/auth/totp", {"password": PASSWORD})).code == "totp_active"
     assert (await protected.post("/auth/totp/confirm", {"otp": protected.totp.now()})).code == "totp_active"
 
 
 async def test_of_concurrent_confirmations_one_shows_its_codes(account):
-    totp = pyotp.TOTP((await account.post("/auth/totp")).json["secret"])
+    totp = pyotp.TOTP((await account.post("/auth/totp", {"password": PASSWORD})).json["secret"])
     answers = await asyncio.gather(*(account.post("/auth/totp/confirm", {"otp": totp.now()}) for _ in range(4)))
     assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
 
@@ -226,8 +226,30 @@ async def test_a_secret_that_cannot_be_opened_any_more_lets_nobody_in_but_by_rec
 async def test_an_api_key_has_no_second_factor(admin):
     key = (await admin.post("/api-keys", {"name": "k", "permissions": ["content:read"]})).json["key"]
     for answer in (
-        await admin.with_token(key).post("/auth/totp"),
+        await admin.with_token(key).post("/auth/totp", {"password": PASSWORD}),
         await admin.with_token(key).post("/auth/totp/confirm", {"otp": "123456"}),
         await admin.with_token(key).delete("/auth/totp", json={"password": PASSWORD}),
     ):
         assert (answer.status, answer.code) == (401, "no_session")
+
+
+async def test_a_stolen_token_alone_neither_enrols_a_factor_nor_removes_one(account, protected):
+    del protected
+    for answer in (
+        await account.delete("/auth/totp"),
+        await account.delete("/auth/totp", json={}),
+        await account.delete("/auth/totp", json={"password": None}),
+    ):
+        assert (answer.status, answer.code) == (403, "fresh_authentication_required")
+
+
+@pytest.mark.parametrize("body", [None, {}, {"password": None}, {"password": ""}, {"password": "guessed"}])
+async def test_a_second_factor_begins_with_the_password(account, body):
+    refused = await account.post("/auth/totp", body)
+    assert (refused.status, refused.code) in ((403, "fresh_authentication_required"), (401, "bad_credentials"))
+    assert (await account.post("/auth/totp/confirm", {"otp": "000000"})).code == "totp_not_active"
+
+
+async def test_guesses_of_the_password_by_a_stolen_token_are_limited(account):
+    statuses = [(await account.post("/auth/totp", {"password": f"guess {n}"})).status for n in range(8)]
+    assert statuses == [401] * 5 + [429] * 3
