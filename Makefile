@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 .PHONY: help run test lint types layers unit coverage lock clean
 
-TESTS := $(BIN)/python -m pytest -n 2 -m "not chaos and not fuzz and not node"
+TESTS := $(BIN)/python -m pytest -n 2 -m "not chaos and not fuzz and not node and not scale"
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'

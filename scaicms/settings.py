@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     storage_url: str = Field(default="", validation_alias=AliasChoices("STORAGE_URL", "storage_url"))
     db_pool_size: int = Field(default=10, ge=2, le=200)
     read_pool_size: int = Field(default=10, ge=1, le=200)
+    search_pool_size: int = Field(default=4, ge=1, le=200)
+    """Connections for searches and for lists that no index answers; other reads never wait for these."""
+    search_statement_timeout: float = Field(default=2.0, gt=0)
     web_statement_timeout: float = Field(default=5.0, gt=0)
     worker_statement_timeout: float = Field(default=60.0, gt=0)
 

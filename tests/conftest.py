@@ -17,8 +17,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from scaicms import registry
 from scaicms.app import create_app
 from scaicms.connect import create_services
-from scaicms.embedded.postgres import EmbeddedPostgres
-from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.features.auth.service import AuthService
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.service import UserService
@@ -30,6 +28,7 @@ from scaicms.infra.services import Services
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import Settings
 from scaicms.web.ports import SERVICES
+from tests.engines import engines
 
 ADMIN = "admin@example.com"
 PASSWORD = "correct horse battery staple"
@@ -98,15 +97,15 @@ class Api:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Engines of this test process alone."""
+def settings(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Settings]:
+    """Engines, or databases on given ones, of this test process alone."""
     home: Path = tmp_path_factory.mktemp("home")
-    with EmbeddedPostgres(home, durable=False) as postgres, EmbeddedValkey(home, durable=False) as valkey:
+    with engines(home, worker_id) as (database_url, redis_url):
         yield Settings(
             env="test",
             home=home,
-            database_url=postgres.url,
-            redis_url=valkey.url,
+            database_url=database_url,
+            redis_url=redis_url,
             secret="a secret that is long enough for tests",
             body_idle_seconds=1,
             webhook_reach="loopback",

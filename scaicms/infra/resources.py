@@ -1,7 +1,7 @@
 """What a process holds open: database, read pool, Redis, file storage, mail, notices."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,7 @@ class Resources:
     settings: Settings
     redis: ArqRedis
     reads: db.ReadPool
+    searches: db.Share
     storage: Storage
     mailer: Mailer
     notices: Notices
@@ -35,20 +36,26 @@ async def open_resources(
     """Open all of it for one process and close it in reverse order."""
     timeout = settings.web_statement_timeout if kind == "web" else settings.worker_statement_timeout
     await db.open_database(settings.database_url, models, size=settings.db_pool_size, statement_timeout=timeout)
-    try:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(db.close_database)
         reads = await db.open_read_pool(settings.database_url, size=settings.read_pool_size, statement_timeout=timeout)
+        stack.callback(reads.terminate)
+        await db.check_server()
+        searches = await db.open_share(
+            "searches",
+            settings.database_url,
+            size=settings.search_pool_size,
+            statement_timeout=min(timeout, settings.search_statement_timeout),
+        )
+        stack.callback(searches.terminate)
         redis = open_redis(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
         # Only the web tier keeps what it delivers.
         keeps = kind == "web" and settings.delivery_cache_bytes > 0
         notices = Notices(settings.database_url, hears_triggers=keeps)
         await notices.start()
+        stack.push_async_callback(notices.stop)
         doorbell.install(doorbell.Doorbell(redis))
-        try:
-            yield Resources(settings, redis, reads, open_storage(settings), open_mailer(settings), notices)
-        finally:
-            doorbell.install(None)
-            await notices.stop()
-            await redis.aclose()
-            reads.terminate()
-    finally:
-        await db.close_database()
+        stack.callback(doorbell.install, None)
+        storage, mailer = open_storage(settings), open_mailer(settings)
+        yield Resources(settings, redis, reads, searches, storage, mailer, notices)

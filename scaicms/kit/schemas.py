@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Set
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -63,6 +63,14 @@ class PageQuery(Query):
     @property
     def offset(self) -> int:
         return (self.page - 1) * self.page_size
+
+
+TotalRelation = Literal["exact", "at_least", "estimate"]
+"""What a list's `total` is: the number, a lower bound of it, or a guess of the database."""
+
+
+def relation_of(*, is_lower_bound: bool) -> TotalRelation:
+    return "at_least" if is_lower_bound else "exact"
 
 
 class Body(BaseModel):

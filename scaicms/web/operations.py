@@ -13,6 +13,7 @@ from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.jobs.metrics import fleet_metrics
 from scaicms.infra.resources import Resources
 from scaicms.kit import json
+from scaicms.kit.errors import AppError
 from scaicms.web.ports import DRAINING, SERVICES
 from scaicms.web.replies import json_reply
 
@@ -40,7 +41,7 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def _database() -> None:
     async with asyncio.timeout(CHECK_SECONDS):
-        await db.fetchval("SELECT 1")
+        await db.check_server()
 
 
 async def _redis(resources: Resources) -> None:
@@ -56,6 +57,8 @@ async def _migrations() -> None:
 
 
 def _verdict(answer: BaseException | None) -> str:
+    if isinstance(answer, AppError):
+        return answer.message
     return "ok" if answer is None else f"{type(answer).__name__}: {answer}".removesuffix(": ")
 
 

@@ -8,14 +8,14 @@ import pytest
 
 from scaicms.infra import db
 from scaicms.infra.db import notices as module
-from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.notices import Notices
 from tests.chaos.proxy import Proxy
+from tests.engines import target_of, through
 
 
 @pytest.fixture
 async def door(settings):
-    proxy = Proxy(f"{parse_dsn(settings.database_url)['host']}/.s.PGSQL.5432")
+    proxy = Proxy(target_of(settings.database_url))
     await proxy.start()
     yield proxy
     await proxy.stop()
@@ -31,7 +31,7 @@ def quick(monkeypatch):
 async def test_whoever_waits_on_a_connection_older_than_the_silence_is_told_and_the_next_statement_works(
     database, services, door, quick
 ):
-    dsn = f"postgresql://postgres@127.0.0.1:{door.port}/scaicms?sslmode=disable"
+    dsn = through(database.database_url, door.port)
     reads = await db.open_read_pool(dsn, size=2, statement_timeout=60)
     notices = Notices(dsn)
     await notices.start()
@@ -49,7 +49,7 @@ async def test_whoever_waits_on_a_connection_older_than_the_silence_is_told_and_
 
 
 async def test_a_statement_that_nobody_answers_ends_by_itself(database, services, door):
-    dsn = f"postgresql://postgres@127.0.0.1:{door.port}/scaicms?sslmode=disable"
+    dsn = through(database.database_url, door.port)
     reads = await db.open_read_pool(dsn, size=1, statement_timeout=0.1)
     assert await reads.fetchval("SELECT 1") == 1
     door.go_silent()
@@ -62,7 +62,7 @@ async def test_a_statement_that_nobody_answers_ends_by_itself(database, services
 
 async def test_a_server_that_is_slow_costs_nobody_a_connection(database, services, door, quick):
     """No new connection is answered either, so it may be the server: those who wait go on waiting."""
-    dsn = f"postgresql://postgres@127.0.0.1:{door.port}/scaicms?sslmode=disable"
+    dsn = through(database.database_url, door.port)
     reads = await db.open_read_pool(dsn, size=1, statement_timeout=60)
     notices = Notices(dsn)
     await notices.start()

@@ -71,7 +71,7 @@ class DocumentRow(Model):
 
     class Meta:
         table = "documents"
-        unique_together = (("item_id", "locale"), ("site_id", "type_id", "locale", "slug"))
+        unique_together = (("item_id", "locale"), ("site_id", "type_id", "slug", "locale"))
 
 
 class ReferenceRow(Model):

@@ -23,6 +23,6 @@ async def search(call: Call) -> web.StreamResponse:
     query = call.query(SearchQuery)
     found = await call.get(SearchService).search(call.principal, call.site, query)
     return json_reply(
-        b'{"items":[%s],"total":%d,"page":%d,"page_size":%d,"took_ms":%g}'
-        % (b",".join(found.items), found.total, query.page, query.page_size, found.took_ms)
+        b'{"items":[%s],"total":%d,"total_relation":"%s","page":%d,"page_size":%d,"took_ms":%g}'
+        % (b",".join(found.items), found.total, found.relation.encode(), query.page, query.page_size, found.took_ms)
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.infra.jobs import QUEUES
-from scaicms.kit.schemas import Answer, Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, PageQuery, TotalRelation
 
 QueueName = Literal["default", "search", "webhooks", "media", "ai"]
 JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]
@@ -33,6 +33,9 @@ class HitOut(ItemOut):
 class SearchResult(Answer):
     items: list[HitOut]
     total: int
+    total_relation: TotalRelation = Field(
+        description="`at_least`: more items match than were ranked. The newest of them were; `total` is how many."
+    )
     page: int
     page_size: int
     took_ms: float

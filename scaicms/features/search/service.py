@@ -14,6 +14,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.locales import known_locale
 from scaicms.kit.principal import Principal, Scope
+from scaicms.kit.schemas import TotalRelation, relation_of
 from scaicms.kit.sites import Site
 
 
@@ -23,6 +24,7 @@ class Found:
 
     items: list[bytes]
     total: int
+    relation: TotalRelation
     took_ms: float
 
 
@@ -33,7 +35,7 @@ class SearchService(Service):
         super().__init__(services)
         self._texts = services.get(PublishedTexts)
         self._delivery = services.get(DeliveryService)
-        self._backend = PostgresSearch(services.resources.reads)
+        self._backend = PostgresSearch(services.resources.reads, services.resources.searches)
 
     async def index_item(self, principal: Principal, site_id: UUID, item_id: UUID) -> None:
         """Make the index hold what is published of an item now; idempotent, safe against older runs.
@@ -81,11 +83,13 @@ class SearchService(Service):
             offset=query.offset,
             highlight=query.highlight,
             reach=_reach(principal.scope(content_permissions.READ.code, site.id), locale),
+            has_account=not principal.is_anonymous,
         )
         page = await self._backend.search(request)
         bodies = await self._delivery.by_ids(principal, site, [hit.item_id for hit in page.hits], locale)
         items = [_with_hit(bodies[h.item_id], h.score, h.highlights) for h in page.hits if h.item_id in bodies]
-        return Found(items, page.total, round((time.perf_counter() - started) * 1000, 2))
+        relation = relation_of(is_lower_bound=page.is_lower_bound)
+        return Found(items, page.total, relation, round((time.perf_counter() - started) * 1000, 2))
 
 
 def _reach(scope: Scope | None, locale: str) -> SearchReach | None:

@@ -17,14 +17,18 @@ from scaicms.infra.db.connection import (
     transaction,
 )
 from scaicms.infra.db.reads import ReadPool, ReadProxy, fetch_planned, open_read_pool, snapshot
+from scaicms.infra.db.server import check_server
+from scaicms.infra.db.shares import Share, open_share
 
 __all__ = [
     "OUTAGES",
     "ReadPool",
     "ReadProxy",
+    "Share",
     "after_commit",
     "again",
     "aside",
+    "check_server",
     "close_database",
     "execute",
     "executemany",
@@ -38,6 +42,7 @@ __all__ = [
     "open_aside",
     "open_database",
     "open_read_pool",
+    "open_share",
     "snapshot",
     "transaction",
     "within",

@@ -204,6 +204,13 @@ def _acquire() -> AbstractAsyncContextManager[Any]:
     return _client().acquire_connection() if pool is None else pool.acquire()
 
 
+async def server_version() -> Any:
+    """The version of the server that answers now, as asyncpg's `get_server_version()`."""
+    async with _acquire() as connection:
+        await connection.execute("SELECT 1")
+        return connection.get_server_version()
+
+
 async def fetch(sql: str, *arguments: object) -> list[Record]:
     async with _acquire() as connection:
         return cast(list[Record], await connection.fetch(sql, *arguments))

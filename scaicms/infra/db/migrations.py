@@ -12,6 +12,7 @@ from tortoise.migrations.executor import MigrationExecutor
 
 from scaicms.infra.db.connection import APP_LABEL, tortoise_config
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.db.server import check_server, require_supported
 from scaicms.infra.db.sessions import server_settings
 from scaicms.infra.db.silence import CONNECT_SECONDS
 from scaicms.infra.db.stale_sessions import ARGUMENTS, END_STALE, MIGRATING, count_ended
@@ -61,6 +62,7 @@ async def _alone(dsn: str) -> AsyncIterator[Any]:
         server_settings=server_settings(MIGRATING, statement_seconds=GUARD_SECONDS),
     )
     try:
+        require_supported(guard.get_server_version())
         while not await guard.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK):
             count_ended(await guard.fetch(END_STALE, *ARGUMENTS))
             await asyncio.sleep(WAIT_SECONDS)
@@ -78,6 +80,7 @@ async def _show_life(guard: Any) -> None:
 async def missing(dsn: str, models: Sequence[str]) -> list[str]:
     """Names of migrations that this code has and the database lacks."""
     async with _connected(dsn, models):
+        await check_server()
         return await pending_migrations()
 
 

@@ -24,11 +24,11 @@ else:  # generic for the type checker alone
     ReadProxy = PoolConnectionProxy
 
 
-async def open_read_pool(dsn: str, *, size: int, statement_timeout: float) -> ReadPool:
-    """A pool for documents and lists; `statement_timeout` is in seconds."""
+async def open_read_pool(dsn: str, *, size: int, statement_timeout: float, idle: int = 1) -> ReadPool:
+    """A pool for documents and lists; `statement_timeout` is in seconds, `idle` the connections opened at once."""
     return await asyncpg.create_pool(
         **parse_dsn(dsn),
-        min_size=1,
+        min_size=idle,
         max_size=size,
         connection_class=StatelessSession,
         timeout=CONNECT_SECONDS,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from scaicms.kit.errors import BadRequestError
+
 
 @dataclass(frozen=True, slots=True)
 class SearchDocument:
@@ -40,7 +42,7 @@ class SearchReach:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search in one site and locale; `reach` None is all of it."""
+    """A search in one site and locale; `reach` None is all of it. Callers with an account may cost more."""
 
     site_id: UUID
     locale: str
@@ -50,6 +52,7 @@ class SearchRequest:
     offset: int
     highlight: bool
     reach: SearchReach | None = None
+    has_account: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Hits of one page, best first, and how many there are in all."""
+    """Hits of one page, best first, and how many there are on all pages.
+
+    `is_lower_bound`: more documents may match than the engine has ranked.
+    """
 
     hits: list[Hit]
     total: int
+    is_lower_bound: bool = False
+
+
+class TooManyWordsError(BadRequestError):
+    code, message = "too_many_words", "`q` must have at most 32 words."
 
 
 class SearchBackend(Protocol):

@@ -1,0 +1,58 @@
+"""One large site for all tests of this folder, in a database of its own."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import pytest_asyncio
+
+from scaicms.features.content_types.indexing import IndexService
+from scaicms.infra import db
+from scaicms.web.ports import SERVICES
+from tests.conftest import Api
+from tests.scale import seeding
+
+ITEMS = 200_000
+TERMS = 20_000
+
+
+@dataclass(frozen=True)
+class Large:
+    """The site, as the administrator."""
+
+    api: Api
+    author: str
+    term: str
+
+    @property
+    def anonymous(self) -> Api:
+        return self.api.anonymous()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def large(client, admin):
+    made = await admin.post("/sites", {"key": "large", "name": "Large"})
+    assert made.status == 201, made.raw
+    site, site_id = admin.at("large"), UUID(made.json["id"])
+    types = {}
+    for key, fields in (("author", seeding.FIELDS[:1]), ("article", seeding.FIELDS)):
+        answer = await site.post("/content-types", {"key": key, "name": key, "fields": fields})
+        assert answer.status == 201, answer.raw
+        types[key] = UUID(answer.json["id"])
+    await client.app[SERVICES].get(IndexService).keep(types["article"])
+    authors = await _authors(site)
+    assert (await site.post("/taxonomies", {"key": "topics", "name": "Topics", "hierarchical": True})).status == 201
+    term = (await site.post("/taxonomies/topics/terms", {"name": "Root"})).json
+    taxonomy_id = await db.fetchval("SELECT id FROM taxonomies WHERE site_id = $1", site_id)
+    await seeding.grow_terms(taxonomy_id, UUID(term["id"]), TERMS)
+    await seeding.fill(
+        site_id, types["article"], authors, number=ITEMS, term_id=UUID(term["id"]), taxonomy_id=taxonomy_id
+    )
+    await db.execute("DELETE FROM jobs WHERE state = 'pending'")
+    return Large(site, str(authors[0]), term["id"])
+
+
+async def _authors(site: Api) -> list[UUID]:
+    """One author who wrote half of everything, and stands for the others, too."""
+    made = await site.post("/content", {"type": "author", "data": {"title": "Author"}, "publish": True})
+    assert made.status == 201, made.raw
+    return [UUID(made.json["id"])] * seeding.AUTHORS
