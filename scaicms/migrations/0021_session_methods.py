@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0019_login_networks")]
+    dependencies = [("scaicms", "0020_workers")]
 
     initial = False
 
