@@ -2,6 +2,9 @@
 
 import asyncio
 
+import asyncpg
+import pytest
+
 from scaicms.infra import db
 from scaicms.infra.db import notices as module
 from scaicms.infra.db.notices import Notices, notify
@@ -63,4 +66,38 @@ async def test_a_connection_that_falls_silent_counts_as_lost(database, client, m
     # No answer in time, as from a server that is gone without a word.
     monkeypatch.setattr(module, "ANSWER_SECONDS", 1e-9)
     assert await asyncio.wait_for(seen.get(), 5) is None
+    await notices.stop()
+
+
+@pytest.mark.parametrize("error", [asyncpg.InternalClientError("got result for unknown protocol state"), KeyError("x")])
+async def test_the_listener_comes_back_from_anything(database, client, monkeypatch, error):
+    monkeypatch.setattr(module, "RECONNECT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "CHECK_SECONDS", 0.05)
+    notices = Notices(database.database_url)
+    seen = await heard(notices)
+    check = notices._check
+
+    async def broken(connection, closed):
+        monkeypatch.setattr(notices, "_check", check)
+        raise error
+
+    monkeypatch.setattr(notices, "_check", broken)
+    assert await asyncio.wait_for(seen.get(), 5) is None  # it was lost
+    assert await asyncio.wait_for(seen.get(), 5) is None  # and listens again
+    async with db.transaction():
+        await notify("tests", "again")
+    assert await asyncio.wait_for(seen.get(), 5) == "again"
+    await notices.stop()
+
+
+async def test_a_subscriber_that_fails_silences_nobody(database, client):
+    notices = Notices(database.database_url)
+
+    def fail(_):
+        raise ValueError("a bug of a subscriber")
+
+    notices.subscribe("tests", fail)
+    seen = await heard(notices)
+    assert notices.is_listening
+    assert seen.empty()
     await notices.stop()

@@ -56,9 +56,10 @@ class Authenticator(Service):
         self._kept: OrderedDict[tuple[bytes, UUID | None], _Kept] = OrderedDict()
         self._public: dict[tuple[UUID, str], Principal] = {}
         self._generation = 0
-        services.resources.notices.subscribe(AUTHORITY, self._forget)
+        self._notices = services.resources.notices
+        self._notices.subscribe(AUTHORITY, self._forget)
         # A site says which role its anonymous callers have, and everybody else beside their own.
-        services.resources.notices.subscribe(SITES, lambda _: self._forget(None))
+        self._notices.subscribe(SITES, lambda _: self._forget(None))
 
     async def authenticate(self, authorization: str | None, site: Site | None, ip: str) -> Principal:
         """Who calls, with what everybody may at the site added. Requests of API keys are counted."""
@@ -89,7 +90,8 @@ class Authenticator(Service):
             site.id if site else None,
         )
         kept = self._kept.get(place)
-        if kept is None or kept.expires_at <= time.time():
+        # Rights are read again on each request while changes of them would not be heard of.
+        if kept is None or kept.expires_at <= time.time() or not self._notices.is_listening:
             kept = await self._learn(place, credential, site)
         return kept
 
@@ -100,7 +102,7 @@ class Authenticator(Service):
             everybody = (await self._anonymous(site)).grants
             fresh = replace(fresh, principal=replace(fresh.principal, grants=_both(fresh.principal.grants, everybody)))
         # What changed while we were asking may be what we were told: do not keep it.
-        if generation == self._generation:
+        if generation == self._generation and self._notices.is_listening:
             self._kept[place] = fresh
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
@@ -166,11 +168,11 @@ class Authenticator(Service):
             return ANONYMOUS
         place = (site.id, site.public_role)
         known = self._public.get(place)
-        if known is not None:
+        if known is not None and self._notices.is_listening:
             return known
         generation = self._generation
         reader = replace(ANONYMOUS, grants=Grants.of(await self._roles.rules_of_role(site.public_role, site.id)))
-        if generation == self._generation:
+        if generation == self._generation and self._notices.is_listening:
             self._public[place] = reader
         return reader
 

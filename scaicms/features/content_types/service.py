@@ -81,7 +81,8 @@ class ContentTypeService(Service):
         self._permissions = services.get(PermissionService)
         self._compiled: dict[tuple[UUID, str], CompiledType] = {}
         self._generation = 0
-        services.resources.notices.subscribe(TOPIC, self._forget)
+        self._notices = services.resources.notices
+        self._notices.subscribe(TOPIC, self._forget)
 
     def _forget(self, _: str | None) -> None:
         self._generation += 1
@@ -98,7 +99,7 @@ class ContentTypeService(Service):
     async def compiled(self, site_id: UUID, key: str) -> CompiledType:
         """The type as content needs it, without asking who wants it: content checks its own permissions."""
         known = self._compiled.get((site_id, key))
-        if known is not None:
+        if known is not None and self._notices.is_listening:
             return known
         generation = self._generation
         row = await repository.find(site_id, key)
@@ -108,7 +109,7 @@ class ContentTypeService(Service):
 
         async def remember() -> None:
             # What changed while we were asking may be what we were told: do not keep it.
-            if generation == self._generation:
+            if generation == self._generation and self._notices.is_listening:
                 self._compiled[site_id, key] = compiled
 
         # Inside a transaction the row may never be committed: other requests must not see it before it is.

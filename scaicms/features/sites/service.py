@@ -56,7 +56,8 @@ class SiteService(Service):
         self._by_name: dict[str, Site] = {}
         self._by_host: dict[str, Site | None] = {}
         self._generation = 0
-        services.resources.notices.subscribe(TOPIC, self._forget)
+        self._notices = services.resources.notices
+        self._notices.subscribe(TOPIC, self._forget)
 
     def _forget(self, _: str | None) -> None:
         self._generation += 1
@@ -66,7 +67,7 @@ class SiteService(Service):
     async def find(self, id_or_key: str) -> Site | None:
         """The site that `X-Site-ID` names; whether the caller may enter it is asked elsewhere."""
         known = self._by_name.get(id_or_key)
-        if known is not None:
+        if known is not None and self._notices.is_listening:
             return known
         generation = self._generation
         row = await repository.find(id_or_key)
@@ -75,7 +76,7 @@ class SiteService(Service):
         site = to_site(row)
         # What changed while we were asking may be what we were told: do not keep it.
         unchanged = generation == self._generation and not db.in_open_transaction()
-        if unchanged and len(self._by_name) < MAX_CACHED:
+        if unchanged and self._notices.is_listening and len(self._by_name) < MAX_CACHED:
             self._by_name[id_or_key] = site
         return site
 
@@ -92,12 +93,12 @@ class SiteService(Service):
 
     async def of_host(self, host: str) -> Site | None:
         """The site that answers on a verified host."""
-        if host in self._by_host:
+        if host in self._by_host and self._notices.is_listening:
             return self._by_host[host]
         generation = self._generation
         row = await repository.site_of_host(host)
         site = to_site(row) if row is not None else None
-        if generation == self._generation:
+        if generation == self._generation and self._notices.is_listening:
             if len(self._by_host) >= MAX_CACHED:
                 self._by_host.clear()
             self._by_host[host] = site

@@ -63,7 +63,8 @@ class Notices:
 
     def __init__(self, dsn: str, *, hears_triggers: bool = False) -> None:
         self.is_listening = False
-        """Whether notices reach this process; who keeps what must not be old keeps nothing while they do not."""
+        """Whether notices reach this process. Caches are neither read nor filled while they do not. A link that went
+        silent is found out after `CHECK_SECONDS + ANSWER_SECONDS` at most."""
         self.hears_triggers = hears_triggers
         self._dsn = dsn
         self._subscribers: dict[str, list[Subscriber]] = defaultdict(list)
