@@ -165,3 +165,11 @@ def test_only_the_process_that_reads_files_loads_what_decodes_them():
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_migrations_form_one_chain():
+    files = sorted(path for path in (ROOT / "scaicms" / "migrations").glob("0*.py"))
+    numbers = [path.stem.partition("_")[0] for path in files]
+    assert numbers == [f"{number:04}" for number in range(1, len(files) + 1)]
+    for before, path in zip(files[:-1], files[1:], strict=True):
+        assert f'"{before.stem}")' in path.read_text(encoding="utf-8"), f"{path.name} must depend on {before.stem}"

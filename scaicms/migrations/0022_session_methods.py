@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scaicms", "0020_workers")]
+    dependencies = [("scaicms", "0021_bounded_reads")]
 
     initial = False
 
