@@ -46,10 +46,12 @@ class Indexes:
 async def explain(
     reads: db.ReadPool, listing: Listing, sql: str, arguments: Sequence[Any], *, estimates: bool
 ) -> dict[str, Any]:
-    """About a list whose page `sql` asks for. Without `estimates` no number of rows is told: hidden ones count, too."""
+    """About a list whose page `sql` asks for.
+
+    Without `estimates` only what follows from the query and the type: PostgreSQL's figures and plan depend on rows that
+    the caller may not read.
+    """
     indexes = await _indexes(reads, listing)
-    plan = await _plan(reads, sql, arguments)
-    rows = await estimate(reads, listing)
     is_past = not (listing.filters.drafts or listing.is_changing)
     filters = []
     for used in listing.filters.used:
@@ -70,9 +72,14 @@ async def explain(
             "index": sort_index,
             "reason": sort_reason,
         },
-        "indexes": sorted({indexes.paths.get(n) or _NAMED.get(n) or "id" for n in _index_names(plan)}),
-        "estimated_rows": rows if estimates else None,
+        "indexes": await _planned_indexes(reads, indexes, sql, arguments) if estimates else None,
+        "estimated_rows": await estimate(reads, listing) if estimates else None,
     }
+
+
+async def _planned_indexes(reads: db.ReadPool, indexes: Indexes, sql: str, arguments: Sequence[Any]) -> list[str]:
+    names = _index_names(await _plan(reads, sql, arguments))
+    return sorted({indexes.paths.get(name) or _NAMED.get(name) or "id" for name in names})
 
 
 async def estimate(reads: db.ReadPool, listing: Listing) -> int:

@@ -159,8 +159,10 @@ class ExplainedSort(Answer):
 class Explained(Answer):
     filters: list[ExplainedFilter]
     sort: ExplainedSort
-    indexes: list[str] = Field(description="What PostgreSQL goes by for this page.")
-    estimated_rows: int | None
+    indexes: list[str] | None = Field(
+        description="The indexes that PostgreSQL uses for this page; null where rights are narrowed."
+    )
+    estimated_rows: int | None = Field(description="Null where rights are narrowed.")
 
 
 class ItemList(Answer):

@@ -89,7 +89,8 @@ async def test_the_sort_and_the_plan_of_the_page_are_explained(rows):
 async def test_who_reads_a_part_learns_no_numbers_of_the_rest(rows, granted):
     reader = await granted(rows, {"permission": "content:read", "own_only": True})
     about = await explained(reader, "filter[data.title]=x")
-    assert (about["estimated_rows"], about["filters"][0]["estimated_rows"]) == (None, None)
+    assert (about["estimated_rows"], about["filters"][0]["estimated_rows"], about["indexes"]) == (None, None, None)
+    assert about["filters"][0]["index"] == "data.title"
     blind = await granted(rows, {"permission": "content:read", "fields": ["price"]})
     assert (await blind.get("/content?type=row&explain=1&filter[data.title]=x")).status == 403
 
