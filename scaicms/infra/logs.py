@@ -59,6 +59,17 @@ def _to_json_line(fields: dict[str, Any]) -> None:
     sys.stderr.buffer.flush()
 
 
+class _WithoutTraceback(logging.Filter):
+    """The error of a record in one line: asyncpg logs each of its tries to connect with a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            record.msg, record.args = f"{record.getMessage()} ({type(error).__name__}: {error})", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def _to_nowhere(_: dict[str, Any]) -> None:
     """Below the level that is logged."""
 
@@ -99,6 +110,8 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(max(level, logging.INFO))
     for noisy in ("arq.worker", "tortoise", "asyncio", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    pool = logging.getLogger("asyncpg.pool")
+    pool.filters[:] = [_WithoutTraceback()]
 
 
 def _dumps(event: Any, default: Any = None, **_: Any) -> str:

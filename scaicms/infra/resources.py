@@ -9,6 +9,7 @@ from arq.connections import ArqRedis
 
 from scaicms.infra import db
 from scaicms.infra.db.notices import Notices
+from scaicms.infra.db.pools import ACQUIRE_SECONDS
 from scaicms.infra.jobs import doorbell
 from scaicms.infra.mail import Mailer, open_mailer
 from scaicms.infra.redis import open_redis
@@ -35,7 +36,14 @@ async def open_resources(
 ) -> AsyncIterator[Resources]:
     """Open all of it for one process and close it in reverse order."""
     timeout = settings.web_statement_timeout if kind == "web" else settings.worker_statement_timeout
-    await db.open_database(settings.database_url, models, size=settings.db_pool_size, statement_timeout=timeout)
+    await db.open_database(
+        settings.database_url,
+        models,
+        size=settings.db_pool_size,
+        statement_timeout=timeout,
+        # A job has its time anyhow; a request is answered.
+        acquire_seconds=ACQUIRE_SECONDS if kind == "web" else None,
+    )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close_database)
         reads = await db.open_read_pool(settings.database_url, size=settings.read_pool_size, statement_timeout=timeout)

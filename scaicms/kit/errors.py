@@ -1,5 +1,6 @@
 """Errors that a caller can act on. They carry a code and a status; `web` renders them, `jobs` classifies them."""
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,3 +110,22 @@ class UnavailableError(AppError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 2) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers of errors of the operating system: the disk is full, or the part of it that an account may use."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether a file could not be written because there is no space left."""
+    return isinstance(error, OSError) and error.errno in NO_SPACE
+
+
+class StorageFullError(AppError):
+    """A disk has no room left; jobs try again."""
+
+    status, code = 507, "storage_full"
+    message = "There is no space left to store this. Nothing was stored. Try again when space has been freed."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, headers={"Retry-After": "60"})

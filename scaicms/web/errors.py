@@ -8,7 +8,7 @@ from tortoise.exceptions import OperationalError, ValidationError
 
 from scaicms.infra import db
 from scaicms.kit import json
-from scaicms.kit.errors import AppError, ConflictError, UnavailableError
+from scaicms.kit.errors import AppError, ConflictError, StorageFullError, UnavailableError, is_disk_full
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,9 @@ def to_app_error(error: Exception) -> AppError:
     if isinstance(error, web.HTTPException):
         return _from_http(error)
     cause = error.__cause__ if isinstance(error, OperationalError) and error.__cause__ else error
+    if is_disk_full(cause):
+        log.warning("request.no_space", error=str(cause))
+        return StorageFullError()
     for kinds, answer in _KNOWN:
         if isinstance(cause, kinds):
             log.info("request.refused_below", error=f"{type(cause).__name__}: {cause}")
@@ -78,6 +81,7 @@ class UnstorableValueError(AppError):
 # What the database says, in terms of what the caller can do about it. The first that fits.
 _KNOWN: tuple[tuple[tuple[type[Exception], ...], type[AppError]], ...] = (
     ((asyncpg.QueryCanceledError, TimeoutError), TimedOutError),
+    ((asyncpg.DiskFullError,), StorageFullError),
     ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError), WriteConflictError),
     ((asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError), UnstorableTextError),
     ((ValidationError, asyncpg.StringDataRightTruncationError), UnstorableValueError),

@@ -13,8 +13,8 @@ from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.jobs.metrics import fleet_metrics
 from scaicms.infra.resources import Resources
 from scaicms.kit import json
-from scaicms.kit.errors import AppError
-from scaicms.web.ports import DRAINING, SERVICES
+from scaicms.kit.errors import AppError, UnavailableError
+from scaicms.web.ports import DRAINING, MIGRATED, SERVICES
 from scaicms.web.replies import json_reply
 
 CHECK_SECONDS = 2.0
@@ -29,7 +29,7 @@ async def readyz(request: web.Request) -> web.Response:
     """Whether this process can do its work: database, Redis, migrations. 503 names what is missing."""
     resources = request.app[SERVICES].resources
     names = ("database", "redis", "migrations")
-    answers = await asyncio.gather(_database(), _redis(resources), _migrations(), return_exceptions=True)
+    answers = await asyncio.gather(_database(), _redis(resources), _migrations(request.app), return_exceptions=True)
     checks = {name: _verdict(answer) for name, answer in zip(names, answers, strict=True)}
     if request.app[DRAINING].is_set():
         checks["process"] = "shutting down"
@@ -49,17 +49,26 @@ async def _redis(resources: Resources) -> None:
         await resources.redis.ping()
 
 
-async def _migrations() -> None:
+async def _migrations(app: web.Application) -> None:
+    """Asked until they are all there: it takes as many round trips as there are tables."""
+    if app[MIGRATED].is_set():
+        return
     async with asyncio.timeout(CHECK_SECONDS):
         missing = await pending_migrations()
     if missing:
-        raise RuntimeError(f"not applied: {', '.join(missing)}")
+        raise UnavailableError(f"Not applied: {', '.join(missing)}.")
+    app[MIGRATED].set()
 
 
 def _verdict(answer: BaseException | None) -> str:
+    """In words of ours: everybody may ask."""
+    if answer is None:
+        return "ok"
     if isinstance(answer, AppError):
         return answer.message
-    return "ok" if answer is None else f"{type(answer).__name__}: {answer}".removesuffix(": ")
+    if isinstance(answer, TimeoutError):
+        return f"No answer within {CHECK_SECONDS:g} s."
+    return "It cannot be reached."
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -85,6 +94,7 @@ def _hide_versions() -> None:
 
 
 def add_operations_endpoints(app: web.Application) -> None:
+    app[MIGRATED] = asyncio.Event()
     _hide_versions()
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

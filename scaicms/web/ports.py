@@ -44,3 +44,5 @@ AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 SITES = web.AppKey("sites", SiteDirectory)
 TRUSTED_PROXIES = web.AppKey("trusted_proxies", tuple[Network, ...])
 DRAINING = web.AppKey("draining", asyncio.Event)
+MIGRATED = web.AppKey("migrated", asyncio.Event)
+"""Set once the schema has every migration of this release, which it then keeps."""

@@ -9,7 +9,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
-from scaicms.infra.storage import Storage
+from scaicms.infra.storage import Storage, StorageAwayError
 from scaicms.kit.errors import (
     BadRequestError,
     FieldError,
@@ -57,6 +57,8 @@ async def received(
     try:
         await _receive(request, storage, upload, parts=parts, limit=limit, idle_seconds=idle_seconds)
         yield upload
+    except StorageAwayError:
+        raise  # nothing can be removed either
     except BaseException:
         if upload.is_stored:
             await storage.delete(upload.key)

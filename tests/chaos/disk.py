@@ -11,13 +11,14 @@ FILLER = "filler"
 class SmallDisk:
     """A tmpfs at `folder`; an ordinary folder where mounting is not allowed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, size_mb: int = SIZE_MB) -> None:
         self.folder = folder
+        self._size_mb = size_mb
         self.is_mounted = False
 
     def mount(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(self.folder)]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={self._size_mb}m", "tmpfs", str(self.folder)]
         self.is_mounted = (
             os.geteuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0
         )

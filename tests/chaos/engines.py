@@ -21,9 +21,9 @@ from tests.chaos.proxy import Proxy
 class Engines:
     """The engines keep what they are told (durable); the fleet reaches them through the proxies, we do directly."""
 
-    def __init__(self, home: Path, guardian: Guardian) -> None:
+    def __init__(self, home: Path, guardian: Guardian, *, database: Path | None = None) -> None:
         self._home, self._guardian = home, guardian
-        self.postgres = EmbeddedPostgres(home)
+        self.postgres = EmbeddedPostgres(database or home)
         self.valkey = EmbeddedValkey(home)
         self.database_door = Proxy(str(self.postgres.sockets / ".s.PGSQL.5432"))
         self.valkey_door = Proxy(self.valkey.url.removeprefix("unix://"))

@@ -35,6 +35,7 @@ class Process:
         self._command = [sys.executable, "-m", module]
         self._log = home / f"{name}.log"
         self._child: asyncio.subprocess.Process | None = None
+        self._written_before = 0
 
     @property
     def pid(self) -> int:
@@ -49,6 +50,7 @@ class Process:
         return f"http://127.0.0.1:{self.env['SCAICMS_PORT']}"
 
     async def spawn(self, guardian: Guardian) -> None:
+        self._written_before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as log:
             self._child = await asyncio.create_subprocess_exec(
                 *self._command, env=self.env, stdout=log, stderr=log, cwd=ROOT, start_new_session=True
@@ -61,6 +63,15 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._child.send_signal(number)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a worker that runs has said that it takes jobs."""
+        if not self.is_alive or self.paused:
+            return False
+        with self._log.open("rb") as log:
+            log.seek(self._written_before)
+            return b"worker.ready" in log.read()
 
     def has_port(self, port: int) -> bool:
         """Whether it has a connection from this port of its own."""
@@ -86,12 +97,17 @@ class Fleet:
         self.webs: list[Process] = []
         self.workers: list[Process] = []
 
-    async def start(self, *, webs: int, workers: int, novel: bool = True) -> None:
+    async def start(
+        self, *, webs: int, workers: int, novel: bool = True, envs: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        """`envs`: more of the environment of single processes, by name."""
+        envs = envs or {}
         for number in range(webs):
-            env = {"SCAICMS_PORT": str(_free_port())}
+            env = {"SCAICMS_PORT": str(_free_port()), **envs.get(f"web-{number}", {})}
             self.webs.append(self._process(f"web-{number}", "tests.chaos.fleet_web", env))
         for number in range(workers):
             env = {"CHAOS_NOVEL": "1" if novel else "0", "SCAICMS_DB_POOL_SIZE": "12"}
+            env |= envs.get(f"worker-{number}", {})
             self.workers.append(self._process(f"worker-{number}", "tests.chaos.fleet_worker", env))
         for process in (*self.webs, *self.workers):
             await process.spawn(self._guardian)

@@ -29,6 +29,7 @@ from tests.chaos.workload import API, TYPE
 SITES = ("one", "two")
 ADMIN, PASSWORD = "admin@example.com", "correct horse battery staple"
 SETTLE_SECONDS = 180.0
+DATABASE_MB = 400
 WEBHOOKS: dict[str, dict[str, Any]] = {
     "answers": {"events": ["*"]},
     "hangs": {"events": ["content.unpublished"], "content_types": ["note"]},
@@ -42,22 +43,24 @@ PENDING = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name <> ALL('{c
 class Ground:
     """Engines and a fleet over them, with two sites and an administrator."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, small_database: bool = False) -> None:
         self.timeline, self.seen = Timeline(home / "timeline.txt"), Seen()
         self.receivers = Receivers()
         self.disk = SmallDisk(home / "store")
         self.first_event = 0
         """The last event (`seq`) before the webhooks were there."""
         self._guardian, self._home = Guardian(), home
-        self.engines = Engines(home, self._guardian)
+        self.database_disk = SmallDisk(home / "database", DATABASE_MB) if small_database else None
+        self.engines = Engines(home, self._guardian, database=home / "database" if small_database else None)
         self.fleet = Fleet(self.engines, home, self.timeline, self._guardian)
         self._session = aiohttp.ClientSession()
         self._token = ""
 
     @classmethod
     @asynccontextmanager
-    async def prepared(cls, home: Path, **size: Any) -> AsyncIterator["Ground"]:
-        ground = cls(home)
+    async def prepared(cls, home: Path, *, small_database: bool = False, **size: Any) -> AsyncIterator["Ground"]:
+        """`size` is what `Fleet.start` takes. With `small_database` PostgreSQL has a disk that can be filled."""
+        ground = cls(home, small_database=small_database)
         try:
             async with serve_receivers() as ground.receivers:
                 await ground._start(**size)
@@ -67,10 +70,14 @@ class Ground:
             await ground.fleet.stop()
             await ground.engines.stop()
             ground.disk.unmount()
+            if ground.database_disk is not None:
+                ground.database_disk.unmount()
             ground._guardian.dismiss()
 
     async def _start(self, **size: Any) -> None:
         self.disk.mount()
+        if self.database_disk is not None:
+            self.database_disk.mount()
         await self.engines.start()
         settings = Settings(
             env="test",

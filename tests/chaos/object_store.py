@@ -1,5 +1,6 @@
 """A small object store on loopback that speaks enough of S3 for one bucket: put, parts, get ranges, copy, delete."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
@@ -20,10 +21,14 @@ class ObjectStore:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.port = 0
+        self.answers = asyncio.Event()
+        """Cleared while the store is frozen."""
+        self.answers.set()
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._numbers = count(1)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        await self.answers.wait()
         key = request.match_info.get("key", "")
         if "delete" in request.query:
             return await self._delete_all(request)

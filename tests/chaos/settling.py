@@ -13,6 +13,10 @@ TRIED_SECONDS = 30.0
 OLDEST_SECONDS = 60.0
 """Nothing that is due waits longer than this after the last fault."""
 DELIVERED_SECONDS = 120.0
+CALM_SECONDS = 180.0
+KILLERS = (
+    "SELECT count(*) FROM jobs WHERE state = 'pending' AND name = ANY('{chaos.poison,chaos.greedy,chaos.blocking}')"
+)
 
 ORPHANS = """
 SELECT id, queue, name, run_at, fence, lost_leases, last_error FROM jobs
@@ -49,6 +53,7 @@ class Late:
 async def settle(ground: Ground) -> Late:
     """Look for what is late while everything comes to rest, then hurry deliveries that wait for their next time."""
     late, loop = Late(), asyncio.get_running_loop()
+    await _calm(ground)
     began = loop.time()
     watching = asyncio.create_task(_watch(ground, late, began))
     await ground.rest(LEASE_SECONDS + ORPHAN_SECONDS)
@@ -58,6 +63,19 @@ async def settle(ground: Ground) -> Late:
     await ground.rest()
     await _deliver(ground, late)
     return late
+
+
+async def _calm(ground: Ground) -> None:
+    """Until jobs that kill or block workers are at an end, and every process that they ended works again: these are
+    faults too, and on a busy machine a process takes long to start."""
+    deadline = asyncio.get_running_loop().time() + CALM_SECONDS
+    await ground.fleet.ready()
+    while await ground.engines.fetchval(KILLERS) or not all(worker.has_begun for worker in ground.fleet.workers):
+        if asyncio.get_running_loop().time() > deadline:
+            ground.timeline.note("not waiting any longer for the last killers")
+            return
+        await asyncio.sleep(0.3)
+    ground.timeline.note("the last fault is over")
 
 
 async def _watch(ground: Ground, late: Late, began: float) -> None:

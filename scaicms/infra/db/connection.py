@@ -33,9 +33,12 @@ OUTAGES = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.DiskFullError,
     DBConnectionError,
 )
-"""What is raised while the server is away, starts or stops: nothing is wrong with the statement; try again later."""
+"""What is raised while the server is away, starts, stops or has no disk space left.
+
+Nothing is wrong with the statement: try again later."""
 # No transaction of ours does that many statements, each of them as slow as it may be.
 LONGEST_STATEMENTS = 12
 
@@ -47,28 +50,23 @@ _hearers: list[Hearer] = []
 
 
 def tortoise_config(
-    dsn: str, models: Sequence[str], *, size: int = 10, statement_timeout: float = 5.0
+    dsn: str,
+    models: Sequence[str],
+    *,
+    size: int = 10,
+    statement_timeout: float = 5.0,
+    acquire_seconds: float | None = None,
 ) -> dict[str, Any]:
-    """Tortoise's configuration; `statement_timeout` is in seconds."""
-    transaction_seconds = min(LONGEST_STATEMENTS * statement_timeout, LONGEST_TRANSACTION_SECONDS)
+    """Tortoise's configuration; `statement_timeout` is in seconds, and `acquire_seconds` bounds the wait for a
+    connection (None: no bound)."""
     return {
         "connections": {
             CONNECTION: {
-                "engine": "tortoise.backends.asyncpg",
+                "engine": "scaicms.infra.db.pools",
                 "credentials": {
                     **parse_dsn(dsn),
-                    "minsize": 1,
-                    "maxsize": size,
-                    "timeout": CONNECT_SECONDS,
-                    "command_timeout": answer_seconds(statement_timeout),
-                    "init": prepare_session(transaction_seconds),
-                    "application_name": "scaicms",
-                    "connection_class": StatelessSession,
-                    "server_settings": server_settings(
-                        "scaicms",
-                        statement_seconds=statement_timeout,
-                        silent_seconds=min(2 * statement_timeout, SILENT_SECONDS),
-                    ),
+                    "acquire_seconds": acquire_seconds,
+                    **_pool_options(size, statement_timeout),
                 },
             }
         },
@@ -84,9 +82,36 @@ def tortoise_config(
     }
 
 
-async def open_database(dsn: str, models: Sequence[str], *, size: int, statement_timeout: float) -> None:
+def _pool_options(size: int, statement_timeout: float) -> dict[str, Any]:
+    transaction_seconds = min(LONGEST_STATEMENTS * statement_timeout, LONGEST_TRANSACTION_SECONDS)
+    return {
+        "minsize": 1,
+        "maxsize": size,
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": answer_seconds(statement_timeout),
+        "init": prepare_session(transaction_seconds),
+        "application_name": "scaicms",
+        "connection_class": StatelessSession,
+        "server_settings": server_settings(
+            "scaicms",
+            statement_seconds=statement_timeout,
+            silent_seconds=min(2 * statement_timeout, SILENT_SECONDS),
+        ),
+    }
+
+
+async def open_database(
+    dsn: str,
+    models: Sequence[str],
+    *,
+    size: int,
+    statement_timeout: float,
+    acquire_seconds: float | None = None,
+) -> None:
     """Connect this process; `models` are the modules that hold Tortoise models."""
-    config = tortoise_config(dsn, models, size=size, statement_timeout=statement_timeout)
+    config = tortoise_config(
+        dsn, models, size=size, statement_timeout=statement_timeout, acquire_seconds=acquire_seconds
+    )
     await Tortoise.init(config=config, _enable_global_fallback=True)
 
 

@@ -8,6 +8,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from scaicms.infra.db.dsn import parse_dsn
+from scaicms.infra.db.pools import ACQUIRE_SECONDS, BoundedPool
 from scaicms.infra.db.sessions import (
     LONGEST_TRANSACTION_SECONDS,
     READ_SILENT_SECONDS,
@@ -26,8 +27,9 @@ else:  # generic for the type checker alone
 
 async def open_read_pool(dsn: str, *, size: int, statement_timeout: float, idle: int = 1) -> ReadPool:
     """A pool for documents and lists; `statement_timeout` is in seconds, `idle` the connections opened at once."""
-    return await asyncpg.create_pool(
+    return await BoundedPool(
         **parse_dsn(dsn),
+        acquire_seconds=ACQUIRE_SECONDS,
         min_size=idle,
         max_size=size,
         connection_class=StatelessSession,

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from scaicms.infra.jobs.errors import JobError, PermanentJobError
 from scaicms.infra.jobs.outages import is_outage
-from scaicms.kit.errors import AppError, UnavailableError
+from scaicms.kit.errors import AppError, UnavailableError, is_disk_full
 
 UNEXPECTED = "An unexpected error ended the attempt. The worker's log has the details under this job's id."
 UNREADABLE = "The payload of the job does not have the form that its release expects."
 OUTAGE = "PostgreSQL or Redis was not available during the attempt."
+DISK_FULL = "A disk of the worker has no space left."
 
 
 def is_permanent(error: Exception) -> bool:
@@ -20,6 +21,11 @@ def is_permanent(error: Exception) -> bool:
     if isinstance(error, PermanentJobError | ValidationError):
         return True
     return isinstance(error, AppError) and not isinstance(error, UnavailableError) and error.status < 500
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the error says all: its traceback would tell nothing about a fault of the code."""
+    return isinstance(error, AppError | JobError) or is_disk_full(error)
 
 
 def reason_of(error: Exception) -> str:
@@ -30,4 +36,6 @@ def reason_of(error: Exception) -> str:
         return str(error)
     if isinstance(error, ValidationError):
         return UNREADABLE
+    if is_disk_full(error):
+        return DISK_FULL
     return OUTAGE if is_outage(error) else UNEXPECTED

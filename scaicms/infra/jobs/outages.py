@@ -19,6 +19,7 @@ _CERTAIN = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.DiskFullError,
     asyncpg.InternalClientError,
     DBConnectionError,
 )

@@ -13,14 +13,13 @@ from scaicms.infra.jobs import claims, expired_leases, ledger
 from scaicms.infra.jobs.claims import LEASE_SECONDS, NO_SITE, Claim
 from scaicms.infra.jobs.control import CANCELLING, STOPPED
 from scaicms.infra.jobs.declare import Task
-from scaicms.infra.jobs.errors import JobCancelledError, JobError, JobYieldError, StaleLeaseError, TransientJobError
+from scaicms.infra.jobs.errors import JobCancelledError, JobYieldError, StaleLeaseError, TransientJobError
 from scaicms.infra.jobs.expired_leases import MAX_OUTAGES, QUARANTINE_REASON, Expired
-from scaicms.infra.jobs.failures import is_permanent, reason_of
+from scaicms.infra.jobs.failures import is_expected, is_permanent, reason_of
 from scaicms.infra.jobs.giving_up import Promised, tell_waiting
 from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES, is_outage
 from scaicms.infra.jobs.running import RunningJob
 from scaicms.infra.services import Services
-from scaicms.kit.errors import AppError
 
 ANSWER_SECONDS = 3.0
 """For statements of the ledger that touch one row."""
@@ -128,7 +127,7 @@ class Runner:
             return "yielded"
         permanent = is_permanent(error)
         outage = is_outage(error) or (away and not permanent)
-        expected = outage or isinstance(error, AppError | JobError)
+        expected = outage or is_expected(error)
         text = f"{type(error).__name__}: {error}"[:500]
         job_log.warning(
             "job.failed", error=text, permanent=permanent, outage=outage, exc_info=None if expected else error

@@ -33,6 +33,8 @@ ARQ_POLL_SECONDS = 0.1
 OUTAGE_POLL_SECONDS = 0.5
 # A claim takes a millisecond or two; one that takes this long asks a connection that is gone.
 CLAIM_SECONDS = 5.0
+WRITABLE_KEY = "scaicms:writable"
+WRITABLE_SECONDS = 60
 SURPLUS = 500
 LEDGER_CONNECTIONS = 3
 # In a backlog a claim for five slots costs what a claim for one costs: a moment's patience saves most of them.
@@ -192,7 +194,12 @@ class LedgerWorker(Worker):
         return 0
 
     async def _due_bells(self, limit: int) -> list[bytes]:
-        found: list[tuple[bytes, float]] = await self.pool.zrange(self.queue_name, 0, limit - 1, withscores=True)
+        async with self.pool.pipeline(transaction=False) as pipe:
+            # A Redis that is full answers questions, but takes no doorbells: then it is as good as away.
+            pipe.set(WRITABLE_KEY, 1, ex=WRITABLE_SECONDS)
+            pipe.zrange(self.queue_name, 0, limit - 1, withscores=True)
+            answers = await pipe.execute()
+        found: list[tuple[bytes, float]] = answers[1]
         now = time.time() * 1000
         due = [message for message, score in found if score <= now]
         if len(due) < len(found):

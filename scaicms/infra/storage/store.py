@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
-from scaicms.kit.errors import UnavailableError
+from scaicms.kit.errors import NO_SPACE, StorageFullError, UnavailableError, is_disk_full
 from scaicms.settings import Settings
 
 CHUNK_BYTES = 1024 * 1024
@@ -43,6 +43,7 @@ async def _reached(seconds: float = REQUEST_SECONDS) -> AsyncIterator[None]:
 
     Raises:
         FileNotFoundError: there is no such blob.
+        StorageFullError: the disk below a local store is full.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -50,7 +51,14 @@ async def _reached(seconds: float = REQUEST_SECONDS) -> AsyncIterator[None]:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as error:  # TimeoutError is an OSError
+        if _is_full(error):
+            raise StorageFullError from error
         raise StorageAwayError from error
+
+
+def _is_full(error: Exception) -> bool:
+    """obstore gives the number of the error as text alone."""
+    return is_disk_full(error) or any(f"(os error {number})" in str(error) for number in NO_SPACE)
 
 
 class _Writer:
@@ -86,7 +94,7 @@ class Storage:
             raise  # nothing can be removed either
         except BaseException:
             # What was begun stays beside the blobs until it is ended; then it is one, and can be removed.
-            with suppress(StorageAwayError):
+            with suppress(StorageAwayError, StorageFullError):
                 await writer.close()
                 await self.delete(key)
             raise
