@@ -12,6 +12,7 @@ from pydantic import Field
 from scaicms.features.webhooks.models import WebhookRow
 from scaicms.features.webhooks.schemas import Address, CreateWebhook, Name, Patterns, TypeKeys, UpdateWebhook
 from scaicms.features.webhooks.service import MAX_WEBHOOKS, WebhookService
+from scaicms.infra.http import is_same_origin
 from scaicms.infra.services import Services
 from scaicms.kit.principal import Principal
 from scaicms.kit.schemas import Body
@@ -53,21 +54,27 @@ async def _write(services: Services, principal: Principal, site: Site, entry: We
     if is_new:
         await webhooks.create(principal, site, CreateWebhook(name=entry.key, is_active=False, **members))
         return
-    off = {} if entry.is_active else {"is_active": False}
     row = await webhooks.named(principal, site, entry.key)
-    await webhooks.update(principal, site, row.id, UpdateWebhook(**members, **off), check=lambda _: None)
+    if not entry.is_active:
+        members["is_active"] = False
+    if not is_same_origin(row.url, entry.url):
+        members["headers"] = {}  # stored values are for the origin before
+    await webhooks.update(principal, site, row.id, UpdateWebhook(**members), check=lambda _: None)
 
 
 def _notes(old: WebhookEntry | None, new: WebhookEntry) -> list[str]:
     notes = [NEW] if old is None else []
     if old is not None and new.is_active and not old.is_active:
         notes.append(STAYS_OFF)
-    there = {name.lower() for name in old.header_names} if old is not None else set()
+    stored = old.header_names if old is not None and is_same_origin(old.url, new.url) else []
+    if old is not None and len(stored) < len(old.header_names):
+        notes.append(f"The url leads to another origin: the values of {', '.join(old.header_names)} are removed.")
+    there = {name.lower() for name in stored}
     lacking = [name for name in new.header_names if name.lower() not in there]
     if lacking:
         notes.append(f"Values of headers are in no bundle: set {', '.join(lacking)} (PATCH headers).")
     named = {name.lower() for name in new.header_names}
-    extra = [name for name in (old.header_names if old is not None else ()) if name.lower() not in named]
+    extra = [name for name in stored if name.lower() not in named]
     if extra:
         notes.append(f"Headers that the bundle does not name stay: {', '.join(extra)}.")
     return notes

@@ -1,6 +1,6 @@
 """What can be wrong with webhooks."""
 
-from scaicms.kit.errors import ConflictError, ForbiddenError, NotFoundError
+from scaicms.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 
 
 class WebhookNotFoundError(NotFoundError):
@@ -21,3 +21,11 @@ class WebhookInactiveError(ConflictError):
 
 class EventsForbiddenError(ForbiddenError):
     code, message = "events_forbidden", "A webhook never gets what you may not read."
+
+
+class HeadersRequiredError(InvalidError):
+    code = "headers_required"
+    message = (
+        "Stored values of headers are not sent to another origin. Send `headers` with the new `url`: "
+        "all of them with their values, or {} for none."
+    )

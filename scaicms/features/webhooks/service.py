@@ -9,7 +9,12 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from scaicms.features.webhooks import leaving, permissions, repository
-from scaicms.features.webhooks.errors import EventsForbiddenError, WebhookExistsError, WebhookNotFoundError
+from scaicms.features.webhooks.errors import (
+    EventsForbiddenError,
+    HeadersRequiredError,
+    WebhookExistsError,
+    WebhookNotFoundError,
+)
 from scaicms.features.webhooks.events import WebhookCreated, WebhookDeleted, WebhookSecretRotated, WebhookUpdated
 from scaicms.features.webhooks.jobs import FORGET, ForgetPayload
 from scaicms.features.webhooks.models import WebhookRow
@@ -17,7 +22,7 @@ from scaicms.features.webhooks.schemas import CreateWebhook, RotateSecret, Updat
 from scaicms.features.webhooks.vault import MASK, SealBrokenError, WebhookVault, new_secret
 from scaicms.infra import db
 from scaicms.infra.events import record
-from scaicms.infra.http import OutboundError, Reach, check_url
+from scaicms.infra.http import OutboundError, Reach, check_url, is_same_origin
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
@@ -107,6 +112,7 @@ class WebhookService(Service):
 
         Raises:
             EventsForbiddenError: who changes it may read none of what it asks for.
+            HeadersRequiredError: it moves to another origin with stored values of headers.
         """
         principal.require(permissions.MANAGE.code, site.id)
         changed = given(change, nullable={"content_types"})
@@ -117,6 +123,7 @@ class WebhookService(Service):
                 differs = self._differing(row, changed)
                 if differs & OUTWARD or ("is_active" in differs and changed["is_active"]):
                     await self._check(principal, site, {name: changed[name] for name in differs})
+                    _require_own_headers(row, changed)
                     _require_readable(principal, site.id, changed.get("events", row.events))
                     row.owner_kind, row.owner_id = principal.kind, principal.id
                 self._apply(row, changed)
@@ -225,6 +232,23 @@ class WebhookService(Service):
             ]
         if errors:
             raise InvalidError(errors=errors)
+
+
+def _require_own_headers(row: WebhookRow, changed: dict[str, Any]) -> None:
+    """Stored values of headers are for the origin that they were given for, and go to no other.
+
+    Raises:
+        HeadersRequiredError: the origin changes, and the body leaves stored values in place.
+    """
+    if row.sealed_headers is None or is_same_origin(row.url, changed.get("url", row.url)):
+        return
+    headers = changed.get("headers")
+    if headers is None:
+        raise HeadersRequiredError(errors=[FieldError("/headers", "required", HeadersRequiredError.message)])
+    masked = [name for name, value in headers.items() if value == MASK]
+    if masked:
+        message = "A stored value is not sent to another origin. Give the value, or leave the header out."
+        raise HeadersRequiredError(errors=[FieldError(f"/headers/{name}", "masked_value", message) for name in masked])
 
 
 def _event_errors(patterns: Sequence[str]) -> list[FieldError]:

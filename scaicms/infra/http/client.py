@@ -91,6 +91,15 @@ def check_url(url: str, reach: Reach) -> URL:
     return target
 
 
+def is_same_origin(one: str, other: str) -> bool:
+    """Whether two addresses have the same scheme, host and port (RFC 6454 §5)."""
+    try:
+        first, second = URL(one), URL(other)
+        return (first.scheme, first.host, first.port) == (second.scheme, second.host, second.port)
+    except ValueError:
+        return False
+
+
 def _literal(host: str) -> str | None:
     """The address that a host is, in whichever form resolvers take (`127.1`, `0x7f.1`, `2130706433`); None: a name."""
     try:
