@@ -1,24 +1,29 @@
 """Redis or Valkey, as ARQ wants it: JSON, never pickle; bounded waits, so that Redis away is a quick answer."""
 
 from arq.connections import ArqRedis, RedisSettings
-from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from scaicms.infra.redis_breaker import BreakerPool
 from scaicms.kit import json
 
 CONNECT_SECONDS = 1
-SOCKET_SECONDS = 2
+WORKER_SECONDS = 1.0
+"""The longest wait of a worker for one answer. The breaker then remembers that there was none."""
+WEB_SECONDS = 0.1
+"""The same for a web process, where a caller waits for the response. The sweeper makes up for lost doorbells."""
 
 
-def open_redis(url: str) -> ArqRedis:
-    """A client over its own pool; nothing is sent before the first command."""
-    pool = ConnectionPool.from_url(
+def open_redis(url: str, *, seconds: float = WORKER_SECONDS) -> ArqRedis:
+    """A client over its own pool; nothing is sent before the first command. No answer takes longer than `seconds`."""
+    pool = BreakerPool.from_url(
         url,
-        socket_connect_timeout=CONNECT_SECONDS,
-        socket_timeout=SOCKET_SECONDS,
+        socket_connect_timeout=seconds,
+        socket_timeout=seconds,
         health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 1),
+        # A connection that Redis has closed is worth a second try; an answer that does not come is not.
+        retry=Retry(ExponentialBackoff(cap=0.05, base=0.01), 1, supported_errors=(RedisConnectionError,)),
         encoding="utf8",
     )
     return ArqRedis(pool, job_serializer=json.dumps, job_deserializer=json.loads)

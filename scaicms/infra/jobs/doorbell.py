@@ -5,7 +5,9 @@ is nothing to watch. ARQ's own workers can answer it. The channel wakes workers 
 """
 
 import asyncio
+from collections import Counter as Counts
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,10 +18,12 @@ from arq.utils import timestamp_ms
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
+from scaicms.infra.redis_breaker import RedisAwayError
 from scaicms.kit import json
 
 RUN_FUNCTION = "run"
-RING_SECONDS = 2.0
+RING_SECONDS = 1.0
+"""The longest time for all doorbells of one transaction. The breaker makes it far less where Redis gives no answer."""
 WAKE_CHANNEL = "scaicms:wake"
 MESSAGE_SECONDS = 24 * 3600
 BATCH = 500
@@ -38,6 +42,14 @@ def message_id(job_id: UUID, ring: int | str) -> str:
     return f"{job_id}:{ring}"
 
 
+class Bell(NamedTuple):
+    """One doorbell, to ring `delay` seconds from now."""
+
+    queue: str
+    job_id: UUID
+    delay: float = 0.0
+
+
 class Doorbell:
     """Rings through one Redis connection pool."""
 
@@ -45,29 +57,36 @@ class Doorbell:
         self._redis = redis
 
     async def ring(self, queue: str, job_ids: Sequence[UUID], *, ring: int | str = 0, delay: float = 0) -> bool:
-        """Ring for each job, `delay` seconds from now. False, and a count in the metrics, when Redis did not
-        answer within 2 s."""
+        """Ring for each job of one queue; the answer is that of `ring_bells`."""
+        return await self.ring_bells([Bell(queue, job_id, delay) for job_id in job_ids], ring=ring)
+
+    async def ring_bells(self, bells: Sequence[Bell], *, ring: int | str = 0) -> bool:
+        """Ring all of them, of whichever queues, in one round trip for each `BATCH`. False, and a count in the
+        metrics, when Redis did not answer in time."""
+        rung = Counts(bell.queue for bell in bells)
+        outcome = "rung"
         try:
             async with asyncio.timeout(RING_SECONDS):
-                for start in range(0, len(job_ids), BATCH):
-                    await self._send(queue, job_ids[start : start + BATCH], ring, delay)
+                for start in range(0, len(bells), BATCH):
+                    await self._send(bells[start : start + BATCH], ring)
         except (RedisError, OSError, TimeoutError) as error:
-            _rung.labels(queue, "failed").inc(len(job_ids))
-            log.warning("doorbell.failed", queue=queue, jobs=len(job_ids), error=type(error).__name__)
-            return False
-        _rung.labels(queue, "rung").inc(len(job_ids))
-        return True
+            outcome = "failed"
+            if not isinstance(error, RedisAwayError):  # which is said once
+                log.warning("doorbell.failed", queues=sorted(rung), jobs=len(bells), error=type(error).__name__)
+        for queue, number in rung.items():
+            _rung.labels(queue, outcome).inc(number)
+        return outcome == "rung"
 
-    async def _send(self, queue: str, job_ids: Sequence[UUID], ring: int | str, delay: float) -> None:
+    async def _send(self, bells: Sequence[Bell], ring: int | str) -> None:
         now = timestamp_ms()
-        score = now + int(delay * 1000)
         async with self._redis.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
+            for queue, job_id, delay in bells:
                 message = message_id(job_id, ring)
                 data = serialize_job(RUN_FUNCTION, (str(job_id),), {}, None, now, serializer=json.dumps)
                 pipe.set(job_key_prefix + message, data, ex=MESSAGE_SECONDS + int(delay))
-                pipe.zadd(arq_queue(queue), {message: score})
-            pipe.publish(WAKE_CHANNEL, queue)
+                pipe.zadd(arq_queue(queue), {message: now + int(delay * 1000)})
+            for queue in dict.fromkeys(bell.queue for bell in bells):
+                pipe.publish(WAKE_CHANNEL, queue)
             await pipe.execute()
 
 
@@ -88,7 +107,10 @@ async def ring_again(queue: str, job_id: UUID, *, ring: int, delay: float = 0) -
 
 async def ring_all(due: Mapping[str, Sequence[UUID]], *, ring: int | str = 0) -> None:
     """Ring for jobs that have just been committed."""
-    if _doorbell is None:
-        return
-    for queue, job_ids in due.items():
-        await _doorbell.ring(queue, job_ids, ring=ring)
+    await ring_bells([Bell(queue, job_id) for queue, job_ids in due.items() for job_id in job_ids], ring=ring)
+
+
+async def ring_bells(bells: Sequence[Bell], *, ring: int | str) -> None:
+    """Ring these, each at its time."""
+    if _doorbell is not None:
+        await _doorbell.ring_bells(bells, ring=ring)
