@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -67,12 +68,12 @@ async def test_what_must_not_be_called_is_refused(url):
 async def test_a_host_is_judged_by_all_that_it_resolves_to_and_asked_once(monkeypatch):
     asked = []
 
-    async def resolve(host, port, **_):
+    def resolve(host, port, **_):
         asked.append(host)
         answers = ["93.184.216.34", "127.0.0.1"] if len(asked) == 1 else ["93.184.216.34"]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(OutboundError, match=r"rebind\.example resolves to an address"):
         await HttpClient().request("GET", "http://rebind.example/")
     assert asked == ["rebind.example"]
@@ -116,3 +117,28 @@ async def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
         with pytest.raises(OutboundError, match="TimeoutError"):
             await HttpClient().request("GET", url, reach=Reach.LOOPBACK)
         waiting.set()
+
+
+async def test_names_that_are_never_resolved_keep_no_other_waiting(monkeypatch):
+    monkeypatch.setattr(client_module, "SECONDS", 2.0)
+    asked, real = threading.Event(), socket.getaddrinfo
+
+    def resolve(host, port, **options):
+        if host.startswith("stuck"):
+            asked.wait(30)
+        return real("127.0.0.1", port, **options)
+
+    async def handle(_):
+        return web.Response()
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    async with server(handle) as url:
+        client, port = HttpClient(), url.rpartition(":")[2]
+        calls = [client.request("GET", f"http://stuck{number}.example/", reach=Reach.LOOPBACK) for number in range(40)]
+        stuck = asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(1.5):
+            answer = await client.request("GET", f"http://quick.example:{port}/", reach=Reach.LOOPBACK)
+        assert answer.status == 200
+        assert {type(outcome) for outcome in await stuck} == {OutboundError}
+    asked.set()

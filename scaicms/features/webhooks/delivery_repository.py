@@ -68,9 +68,11 @@ async def attempts_of(delivery_ids: Sequence[UUID], *, whole: bool = False) -> l
 
 
 async def webhook_of(delivery_id: UUID) -> Record | None:
-    """For a worker: whose delivery it is, and whether that one is failing."""
+    """For a worker: whose delivery it is, whether that one is failing, and whether others wait for it."""
     return await db.fetchrow(
-        """SELECT d.webhook_id, h.failing_since IS NOT NULL AS failing
+        """SELECT d.webhook_id, h.failing_since IS NOT NULL AS failing,
+                  EXISTS (SELECT FROM webhook_deliveries o WHERE o.webhook_id = d.webhook_id AND o.id <> d.id
+                          AND o.state = 'pending' AND o.next_at <= now()) AS others_wait
            FROM webhook_deliveries d LEFT JOIN webhooks h ON h.id = d.webhook_id WHERE d.id = $1""",
         delivery_id,
     )

@@ -2,7 +2,6 @@
 next one, so that the ledger's own retries are left for what is wrong on our side."""
 
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,10 +21,11 @@ from scaicms.features.webhooks.delivery_repository import Outcome
 from scaicms.features.webhooks.events import WebhookDisabled
 from scaicms.features.webhooks.jobs import DELIVER, TELL_DISABLED, DeliverPayload, DisabledPayload, Reason, delivery_key
 from scaicms.features.webhooks.models import WebhookRow
+from scaicms.features.webhooks.turns import Turns
 from scaicms.features.webhooks.vault import MASK, PREFIX, SealBrokenError, WebhookVault
 from scaicms.infra import db
 from scaicms.infra.events import record
-from scaicms.infra.jobs import JobYieldError, RunningJob, enqueue
+from scaicms.infra.jobs import RunningJob, enqueue
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
@@ -41,11 +41,6 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 LONGEST_WAIT = 86_400.0
 """The longest that a receiver's `Retry-After` is heeded."""
 FAILING_SECONDS = 5 * 86_400.0
-SHARE = 0.4
-"""The part of a process's jobs that may be for one webhook at the same time; for one that is failing it is one job."""
-LONGEST_TURN = 120.0
-"""Seconds after which a delivery that waits for its turn looks again, however many wait before it."""
-MAX_REMEMBERED = 5000
 MAX_HEADERS = 100
 SHORTEST_SECRET = 6
 GONE = 410
@@ -75,12 +70,8 @@ class Sender(Service):
         self._authenticator = services.get(Authenticator)
         self._vault = services.get(WebhookVault)
         settings = services.resources.settings
-        jobs = settings.queue_concurrency.get(DELIVER.queue, settings.worker_concurrency)
-        self._at_once = max(1, int(jobs * SHARE))
+        self._turns = Turns(settings.queue_concurrency.get(DELIVER.queue, settings.worker_concurrency))
         self._http: HttpClient | None = None
-        self._running: Counter[UUID] = Counter()
-        self._waiting: defaultdict[UUID, set[UUID]] = defaultdict(set)
-        self._seconds: dict[UUID, float] = {}
 
     async def attempt(self, delivery_id: UUID, job: RunningJob) -> None:
         """Send it, if it is still to be sent, and write down what came of it."""
@@ -89,15 +80,8 @@ class Sender(Service):
         found = await delivery_repository.webhook_of(delivery_id)
         if found is None:
             return
-        webhook_id = found["webhook_id"]
-        self._take_turn(webhook_id, delivery_id, found["failing"])
-        self._running[webhook_id] += 1
-        try:
+        async with self._turns.turn(delivery_id, found):
             await self._attempt(delivery_id, job)
-        finally:
-            self._running[webhook_id] -= 1
-            if not self._running[webhook_id]:
-                del self._running[webhook_id]
 
     async def _attempt(self, delivery_id: UUID, job: RunningJob) -> None:
         async with db.transaction():
@@ -105,28 +89,11 @@ class Sender(Service):
             await job.checkpoint("sending" if prepared is not None else "settled")
         if prepared is None:
             return
-        outcome = await self._send(prepared)
+        with job.waiting_outside():
+            outcome = await self._send(prepared)
         async with db.transaction():
             await self._settle(prepared, outcome)
             await job.checkpoint("settled")
-
-    def _take_turn(self, webhook_id: UUID, delivery_id: UUID, failing: bool) -> None:
-        """Give way when enough requests are under way to this webhook: a slow receiver keeps nobody else waiting.
-
-        Raises:
-            JobYieldError: come back when it will be this delivery's turn, as far as one can tell.
-        """
-        limit, waiting = 1 if failing else self._at_once, self._waiting[webhook_id]
-        if self._running[webhook_id] < limit:
-            waiting.discard(delivery_id)
-            if not waiting:
-                del self._waiting[webhook_id]
-            return
-        if len(waiting) > MAX_REMEMBERED:  # other processes do some of them
-            waiting.clear()
-        waiting.add(delivery_id)
-        turns = 1 + len(waiting) / limit
-        raise JobYieldError(after=min(LONGEST_TURN, max(0.1, self._seconds.get(webhook_id, 0.5) * turns)))
 
     async def _prepare(self, delivery_id: UUID, job_id: UUID) -> Prepared | None:
         """Write the attempt down, or why there is none."""
@@ -202,17 +169,16 @@ class Sender(Service):
                 reach=reach[self.resources.settings.outbound_reach.upper()],
             )
         except problem as error:
-            return Outcome(self._took(prepared, started), None, str(error), None, None, False)
+            return Outcome(self._took(prepared, started, status=None), None, str(error), None, None, False)
         headers = _shown(answer.headers, prepared.secrets)
         body = _without(answer.body, prepared.secrets)
-        return Outcome(self._took(prepared, started), answer.status, None, headers, body, answer.truncated)
+        latency = self._took(prepared, started, status=answer.status)
+        return Outcome(latency, answer.status, None, headers, body, answer.truncated)
 
-    def _took(self, prepared: Prepared, started: float) -> float:
-        """Milliseconds; remembered, to tell others when it may be their turn."""
-        seconds, known = time.perf_counter() - started, self._seconds.pop(prepared.webhook.id, None)
-        self._seconds[prepared.webhook.id] = seconds if known is None else known * 0.7 + seconds * 0.3
-        if len(self._seconds) > MAX_REMEMBERED:
-            del self._seconds[next(iter(self._seconds))]
+    def _took(self, prepared: Prepared, started: float, *, status: int | None) -> float:
+        """Milliseconds."""
+        seconds = time.perf_counter() - started
+        self._turns.took(prepared.webhook.id, seconds, is_success=_is_success(status))
         return round(seconds * 1000, 1)
 
     async def _settle(self, prepared: Prepared, outcome: Outcome) -> None:
@@ -221,7 +187,7 @@ class Sender(Service):
         await delivery_repository.end_attempt(prepared.attempt_id, outcome)
         if held is None:
             return
-        if outcome.status is not None and 200 <= outcome.status < 300:
+        if _is_success(outcome.status):
             _sent.labels("delivered").inc()
             await delivery_repository.finish(prepared.delivery_id, "delivered")
             await repository.succeeded(prepared.webhook.id)
@@ -274,6 +240,10 @@ class Sender(Service):
         except UnauthorizedError:
             return row.created_by
         return owner.author_id or row.created_by
+
+
+def _is_success(status: int | None) -> bool:
+    return status is not None and 200 <= status < 300
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:

@@ -9,9 +9,12 @@ https://www.iana.org/assignments/iana-ipv6-special-registry/
 """
 
 import asyncio
+import contextlib
 import socket
+import threading
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -84,6 +87,34 @@ def _isatap(address: IPv6Address) -> IPv4Address | None:
     return IPv4Address(identifier & 0xFFFFFFFF) if identifier >> 32 in _ISATAP else None
 
 
+def _settle(future: "asyncio.Future[list[Any]]", found: list[Any], error: Exception | None) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(found)
+
+
+async def _look_up(host: str, port: int, family: int) -> list[Any]:
+    """`getaddrinfo` in a thread of its own. Event loops share four or six threads for all lookups: a few names whose
+    servers give no answer would keep everybody else waiting, and the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[list[Any]] = loop.create_future()
+
+    def ask() -> None:
+        found, failure = [], None
+        try:
+            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(_settle, future, found, failure)
+
+    threading.Thread(target=ask, name=f"resolve-{host}", daemon=True).start()
+    return await future
+
+
 class CheckedResolver(AbstractResolver):
     """Resolves once; aiohttp connects to what it answers and asks nobody again, so that no second answer counts."""
 
@@ -93,7 +124,7 @@ class CheckedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        found = await _look_up(host, port, family)
         addresses = [(str(entry[4][0]), entry[0], entry[2]) for entry in found]
         if not addresses or not all(may_reach(address, self._reach) for address, _, _ in addresses):
             raise AddressRefusedError(f"{host} resolves to an address that must not be called")

@@ -19,6 +19,7 @@ from scaicms.infra.jobs.failures import is_expected, is_permanent, reason_of
 from scaicms.infra.jobs.giving_up import Promised, tell_waiting
 from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES, is_outage
 from scaicms.infra.jobs.running import RunningJob
+from scaicms.infra.jobs.slots import Slots
 from scaicms.infra.services import Services
 
 ANSWER_SECONDS = 3.0
@@ -47,6 +48,7 @@ class Runner:
         self.running: dict[tuple[UUID, int], RunningJob] = {}
         # Outcomes that could not be written, by what the database answers again.
         self._unwritten: dict[tuple[UUID, int], tuple[Claim, Exception, bool]] = {}
+        self.slots = Slots()
         # What a newer web enqueued stays pending for a newer worker.
         self.known: Mapping[str, int] = {task.job.name: task.job.version for task in tasks}
         services.resources.notices.subscribe(CANCELLING, self._cancel)
@@ -83,7 +85,7 @@ class Runner:
 
     async def run_claimed(self, claim: Claim) -> None:
         """Run a job whose lease we hold; whatever happens is written to the ledger, never raised."""
-        running = self.running[claim.id, claim.fence] = RunningJob(claim, self._services)
+        running = self.running[claim.id, claim.fence] = RunningJob(claim, self._services, self.slots)
         job_log = log.bind(job_id=str(claim.id), job=claim.name, attempt=claim.attempts + 1)
         _wait.labels(claim.queue).observe(claim.waited)
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from scaicms.infra.jobs import ledger
 from scaicms.infra.jobs.errors import JobCancelledError, StaleLeaseError
+from scaicms.infra.jobs.slots import Slots
 
 if TYPE_CHECKING:  # services are built over resources, which hold the doorbell: a cycle at run time
     from scaicms.infra.jobs.claims import Claim
@@ -17,8 +19,9 @@ if TYPE_CHECKING:  # services are built over resources, which hold the doorbell:
 class RunningJob:
     """The job at hand: its identity, the services to call, and how to report on the way."""
 
-    def __init__(self, claim: Claim, services: Services) -> None:
+    def __init__(self, claim: Claim, services: Services, slots: Slots) -> None:
         self._claim = claim
+        self._slots = slots
         self._interruptible: asyncio.Task[Any] | None = None
         self.services = services
         self.result: Any = None
@@ -51,6 +54,10 @@ class RunningJob:
             raise JobCancelledError
         if not await ledger.checkpoint(self._claim.id, self._claim.fence, progress):
             raise StaleLeaseError
+
+    def waiting_outside(self) -> AbstractContextManager[None]:
+        """For the time in which the job waits for an answer from outside: another job has its slot meanwhile."""
+        return self._slots.given_away(self._claim.queue)
 
     def interruptible(self, task: asyncio.Task[Any] | None) -> None:
         """What may be interrupted when the job is to stop: work in one transaction, which leaves nothing behind."""

@@ -88,6 +88,12 @@ class LedgerWorker(Worker):
         self._surplus = False
         self._redis_away = False
         self._rest_seconds = IDLE_POLL_SECONDS
+        runner.slots.watch(queue, self.wake.set)
+
+    @property
+    def _busy(self) -> int:
+        """Slots in use: running jobs but for those that wait for an answer from outside."""
+        return len(self.tasks) - self._runner.slots.outside(self._queue)
 
     async def main(self) -> None:
         """Go on until `stop_taking()`. (ARQ's own loop begins with a question to Redis, which may be away.)"""
@@ -105,7 +111,7 @@ class LedgerWorker(Worker):
         await self._take_work()
         with contextlib.suppress(RedisError, OSError):
             await self.record_health()
-        if self._more and len(self.tasks) < self.max_jobs:
+        if self._more and self._busy < self.max_jobs:
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._rest_seconds):
@@ -114,7 +120,7 @@ class LedgerWorker(Worker):
     async def _take_work(self) -> None:
         if self._more:
             await self._gather_slots()
-        free = self.max_jobs - len(self.tasks)
+        free = self.max_jobs - self._busy
         if free <= 0:
             await self._use_spare_slot()
             return
@@ -132,14 +138,14 @@ class LedgerWorker(Worker):
         """Wait until half of the slots are free, or for a moment after the first of them is."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GATHER_SECONDS):
-                while self.max_jobs // 2 < len(self.tasks) < self.max_jobs:
+                while self.max_jobs // 2 < self._busy < self.max_jobs:
                     self.wake.clear()
                     await self.wake.wait()
 
     async def _use_spare_slot(self) -> None:
         """When all slots are one site's, one more is open to the others: they wait for no slow job of it."""
         full = [site for site, number in self._sites.items() if number >= self.max_jobs]
-        if full and len(self.tasks) == self.max_jobs:
+        if full and self._busy == self.max_jobs:
             await self._claim(1, without=full)
 
     async def _claim(self, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim] | None:
