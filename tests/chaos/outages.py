@@ -1,5 +1,6 @@
 """Ways in which a server can be out, each as a context: away, frozen, half-open, slow, full."""
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -59,6 +60,23 @@ async def frozen(engine: Engine) -> AsyncIterator[None]:
         for process in stopped:
             if process.is_running():
                 os.kill(process.pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def mute(door: Proxy) -> AsyncIterator[None]:
+    """Behind the door is a server that accepts connections and says nothing."""
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(listen, "127.0.0.1", 0)
+    before, door.target = door.target, f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield
+    finally:
+        door.target = before
+        server.close()
 
 
 @asynccontextmanager

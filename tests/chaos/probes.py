@@ -44,7 +44,7 @@ class Probes:
             "read published content": lambda: self.ask("GET", f"{API}/content?type=note", is_public=True),
             "read a draft": lambda: self.ask("GET", f"{API}/content/{self._items[0]}?status=draft"),
             "search": lambda: self.ask("GET", f"{API}/search?q=outage"),
-            "create an item": self._create,
+            "create an item": self.create,
             "publish an item": lambda: self.ask("POST", f"{API}/content/{self._items[0]}/publish"),
             "log in": self._log_in,
             "upload an asset": self._upload,
@@ -60,7 +60,7 @@ class Probes:
         grants = [{"permission": "content:read"}, {"permission": "assets:read"}]
         opened = await self._client.ask("PUT", f"{API}/roles/public/permissions", json=grants)
         assert opened.status == 200, opened
-        made = await self._create()
+        made = await self.create()
         assert made.status == 201, made
         self._items.append(json.loads(made.text)["id"])
         uploaded = await self._upload()
@@ -70,7 +70,7 @@ class Probes:
             answer = await probe()
             assert answer.status < 300, (name, answer)
 
-    async def _create(self) -> Answer:
+    async def create(self) -> Answer:
         data = {"title": f"outage {uuid4()}", "body": "Something about an outage."}
         return await self.ask("POST", f"{API}/content", json={"type": "note", "data": data, "publish": True})
 

@@ -66,7 +66,8 @@ class Proxy:
     """Listens on a port of the loopback and forwards to a UNIX socket, or to `host:port`."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
+        self.target = target
+        """Where connections lead that are opened from now on."""
         self._links: set[Link] = set()
         self._traps: list[Trap] = []
         self._silent = False
@@ -162,9 +163,9 @@ class Proxy:
             self._links.discard(link)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._target.startswith("/"):
-            return await asyncio.open_unix_connection(self._target)
-        host, _, port = self._target.rpartition(":")
+        if self.target.startswith("/"):
+            return await asyncio.open_unix_connection(self.target)
+        host, _, port = self.target.rpartition(":")
         return await asyncio.open_connection(host, int(port))
 
     async def _forward_up(self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

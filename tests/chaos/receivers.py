@@ -1,4 +1,7 @@
-"""Receivers of webhooks, as a small real server: one answers, one hangs, one resets, until all are well."""
+"""Receivers of webhooks, as a small real server: one answers, one hangs, one resets, one has no room.
+
+In the end all are well.
+"""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -38,6 +41,8 @@ class Receivers:
         if not self.are_well and manner == "resets":
             request.transport.abort()
             return web.Response()
+        if not self.are_well and manner == "refuses":
+            return web.Response(status=507)
         await asyncio.sleep(ANSWER_SECONDS)
         return web.Response(status=204)
 

@@ -67,7 +67,7 @@ class SmtpMailer:
         except aiosmtplib.SMTPNotSupported:
             raise PermanentJobError("the mail server takes no addresses of other scripts (SMTPUTF8)") from None
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise TransientJobError(f"the mail server could not be used ({type(error).__name__})") from None
+            raise TransientJobError(_unusable(error)) from None
         log.info("mail.sent", subject=letter.subject, mail_id=letter.id)
 
 
@@ -100,6 +100,16 @@ def open_mailer(settings: Settings) -> Mailer:
     if settings.env == "production":
         return NoMailer()
     return FileMailer(settings.home / "mail", settings.mail_from)
+
+
+def _unusable(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+        return "The mail server refused the user name or the password."
+    if isinstance(error, TimeoutError | aiosmtplib.SMTPTimeoutError):
+        return f"The mail server did not answer within {SMTP_SECONDS:g} s."
+    if isinstance(error, OSError | aiosmtplib.SMTPConnectError | aiosmtplib.SMTPServerDisconnected):
+        return "The mail server cannot be reached."
+    return "The mail server could not be used."
 
 
 def _refusal(code: int, message: str) -> PermanentJobError | TransientJobError:
