@@ -18,6 +18,7 @@ _HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 _HEADING = re.compile(r"<(h[1-6])>(.*?)</\1>", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>?")
 _NOT_IN_IDS = re.compile(r"[^\w\- ]")
+HEAD = 8_000
 # What is beside each other on a page must not become one word.
 _APART = re.compile(r"(?=</t[dh]>|<br|<img)")
 
@@ -29,14 +30,24 @@ def to_html(text: str) -> str:
     """
     html = _PARSER.html(text)
     if excess(html) is not None:  # `problem` keeps it out; what is older is shown as it was written
-        return f"<pre>{escape(text, quote=False)}</pre>"
+        return as_written(text)
     taken: dict[str, int] = {}
     return _HEADING.sub(lambda heading: _with_id(heading, taken), sanitise(html))
+
+
+def as_written(text: str) -> str:
+    """HTML that shows a text that is not rendered."""
+    return f"<pre>{escape(text, quote=False)}</pre>"
 
 
 def problem(text: str) -> str | None:
     """Why a text is not to be rendered; None where it may be."""
     return excess(_PARSER.html(text))
+
+
+def parsed_size(text: str) -> int:
+    """How many characters of HTML the text gives before it is sanitised; takes time in proportion to them."""
+    return len(_PARSER.html(text))
 
 
 def to_text(text: str) -> str:
@@ -45,8 +56,8 @@ def to_text(text: str) -> str:
 
 
 def first_heading(text: str) -> str | None:
-    """The words of the first heading that has any."""
-    headings = _stripped(_PARSER.html(text), _HEADINGS)
+    """The words of the first heading that has any, within the first `HEAD` characters of text and HTML."""
+    headings = _stripped(_PARSER.html(text[:HEAD])[:HEAD], _HEADINGS)
     found = (" ".join(unescape(_TAG.sub("", heading[2])).split()) for heading in _HEADING.finditer(headings))
     return next((words for words in found if words), None)
 

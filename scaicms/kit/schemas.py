@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Set
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,8 @@ def _in_utc(moment: datetime) -> datetime:
     except OverflowError:
         raise ValueError("must be a time that there is in UTC, too") from None
 
+
+MAX_ERRORS = 100
 
 TAG = "one of them: "
 """Before the tags of a union's members: where its errors are, tags are no part of the place."""
@@ -76,6 +78,9 @@ def relation_of(*, is_lower_bound: bool) -> TotalRelation:
 class Body(BaseModel):
     """Base of request bodies: unknown keys are refused."""
 
+    is_slow: ClassVar[bool] = False
+    """Whether also a short body may take long to check: then it is checked in a thread."""
+
     model_config = ConfigDict(extra="forbid", defer_build=DEFER)
 
 
@@ -86,15 +91,20 @@ def given(change: BaseModel, *, nullable: Set[str], exclude: Set[str] = frozense
 
 
 def field_errors(error: ValidationError, prefix: str = "") -> list[FieldError]:
-    """Pydantic's errors with JSON pointers (RFC 6901); inputs are not echoed, they may be secrets."""
-    return [
+    """Pydantic's errors with JSON pointers (RFC 6901), at most `MAX_ERRORS` and how many more there are; inputs are not
+    echoed, they may be secrets."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = [
         FieldError(
             pointer=prefix + "".join("/" + _escape(part) for part in item["loc"] if not _is_tag(part)),
             code=_code(item["type"]),
             message=item["msg"].removeprefix("Value error, "),
         )
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        for item in found[:MAX_ERRORS]
     ]
+    if len(found) > MAX_ERRORS:
+        errors.append(FieldError(prefix, "more_errors", f"There are {len(found) - MAX_ERRORS} more errors."))
+    return errors
 
 
 def _is_tag(part: int | str) -> bool:

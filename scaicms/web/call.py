@@ -61,9 +61,8 @@ class Call:
         if self.operation.body is not model:
             raise RuntimeError(f"{self.operation.name} does not declare {model.__name__} as its body")
         raw = await self.raw_body()
-        if raw or self.operation.body_required:
-            bodies.parse_json(self.request, raw)
-        parsed: ModelT = bodies.validate_json(model, raw or b"{}")
+        required = self.operation.body_required
+        parsed: ModelT = await bodies.read_json(self.request, raw, model, required=required)
         return parsed
 
     async def raw_body(self) -> bytes:

@@ -1,5 +1,6 @@
 """Answers: models to JSON, lists to `{"items", "total"}`, ETags and conditional requests (RFC 9110 §13)."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,11 @@ def json_reply(body: bytes, *, status: int = 200, headers: Mapping[str, str] | N
 def reply(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """One object."""
     return json_reply(model.__pydantic_serializer__.to_json(model), status=status, headers=headers)
+
+
+async def reply_large(model: BaseModel) -> web.Response:
+    """An object that may have many megabytes: its JSON is written in a thread."""
+    return json_reply(await asyncio.to_thread(model.__pydantic_serializer__.to_json, model))
 
 
 def created(model: BaseModel, location: str) -> web.Response:

@@ -38,7 +38,7 @@ OWN_FILES = {
         "usage_routes", "usages", "workflow",
     },
     "content_types": {
-        "applying", "bundle_routes", "bundling", "changes", "compile", "definitions", "describing", "fields",
+        "applying", "bundle_routes", "bundling", "changes", "compile", "data", "definitions", "describing", "fields",
         "indexing", "levelling", "plan_routes", "planning", "reach", "remaking", "reshaping", "stored", "trying",
         "values", "walking", "workflows",
     },

@@ -9,6 +9,7 @@ from scaicms.features.content.errors import VersionConflictError
 from scaicms.features.content.merging import Merger
 from scaicms.features.content.permissions import UPDATE
 from scaicms.features.content.records import Item, Revision
+from scaicms.features.content_types.service import validate_data
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.principal import Principal
 
@@ -32,7 +33,7 @@ async def settle(principal: Principal, old: Item, change: Change, version: int |
         return change
     base = await repository.revision(old.id, old.locale, version)
     writable, seen = access.require_item(principal, UPDATE, old), access.draft_view(principal, old)
-    settled, collisions = _merged(old, base, change, writable, seen or access.NOTHING)
+    settled, collisions = await _merged(old, base, change, writable, seen or access.NOTHING)
     settled, beside = _merged_beside(old, base, settled)
     collisions += beside
     if collisions or not merge:
@@ -40,10 +41,12 @@ async def settle(principal: Principal, old: Item, change: Change, version: int |
     return settled
 
 
-def _merged(old: Item, base: Revision | None, change: Change, writable: View, seen: View) -> tuple[Change, list[str]]:
+async def _merged(
+    old: Item, base: Revision | None, change: Change, writable: View, seen: View
+) -> tuple[Change, list[str]]:
     """The change with merged data, and pointers to fields that collide."""
     hidden = {key for key in old.content_type.fields if not (writable.shows(key) and seen.shows(key))}
-    sent = _as_stored(old, change, hidden)
+    sent = await _as_stored(old, change, hidden)
     keys = set(change.data) if not change.replace else {*old.content_type.fields} - (hidden - set(change.data))
     # Of a field that the caller may not read, even that it did not change would tell something.
     unread = [f"/data/{key}" for key in change.data if not seen.shows(key)]
@@ -57,11 +60,11 @@ def _merged(old: Item, base: Revision | None, change: Change, writable: View, se
     return change._replace(data=data), unread + merger.collisions
 
 
-def _as_stored(old: Item, change: Change, hidden: set[str]) -> Mapping[str, Any] | None:
+async def _as_stored(old: Item, change: Change, hidden: set[str]) -> Mapping[str, Any] | None:
     """What was sent in the form in which it would be stored; None where it does not fit."""
     kept = {key: value for key, value in old.data.items() if key in hidden} if change.replace else old.data
     try:
-        return old.content_type.validate({**kept, **change.data}, old.data)
+        return await validate_data(old.content_type, {**kept, **change.data}, old.data)
     except InvalidError:
         return None
 

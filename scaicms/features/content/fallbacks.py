@@ -16,7 +16,7 @@ from scaicms.features.content import links, permissions, render, repository, tra
 from scaicms.features.content.events import ContentRefreshed
 from scaicms.features.content.jobs import REFRESH_LOCALES, RefreshLocalesPayload
 from scaicms.features.content.records import Item
-from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, republish_data
 from scaicms.infra import db
 from scaicms.infra.events import record_many
 from scaicms.infra.jobs import enqueue
@@ -59,12 +59,13 @@ async def rendered(site: Site, item: Item, published_at: datetime) -> Rendered:
     """The document of a draft that is about to be published."""
     data = render.public_data(item)
     if not item.other_locales:
-        return Rendered(*render.document(item, data, published_at), data)
+        return Rendered(*await render.document(item, data, published_at), data)
     others = [row for row in await translation_repository.documents(item.id) if row["locale"] != item.locale]
     published = {row["locale"]: _own(row) for row in others}
     data, taken = fill(item.content_type, site.chain(item.locale)[1:], data, published)
     locales = sorted({item.locale, *published})
-    return Rendered(*render.document(item, data, published_at, locales=locales, fallback_fields=taken), data)
+    made = await render.document(item, data, published_at, locales=locales, fallback_fields=taken)
+    return Rendered(*made, data)
 
 
 async def ask_for_refresh(item: Item) -> list[UUID]:
@@ -116,7 +117,7 @@ class LocaleRefreshService(Service):
             for row in rows:
                 chain = site.chain(row["locale"])[1:]
                 data, taken = fill(content_type, chain, published[row["locale"]], published)
-                made = render.with_locales(row, content_type.published(data), list(published), taken)
+                made = render.with_locales(row, await republish_data(content_type, data), list(published), taken)
                 if made is None:
                     continue
                 await translation_repository.put_rendering(item_id, row["locale"], data, *made)

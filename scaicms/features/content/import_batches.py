@@ -246,7 +246,7 @@ class _Importer:
             async with db.transaction():  # so that a bad row leaves nothing behind
                 outcome = await self._store(row, report)
         except AppError as error:
-            if db.is_race(error):
+            if db.is_race(error) or error.status >= 500:
                 raise
             report.failed += 1
             self._tell(report, "error", row, error.code, error.in_words)

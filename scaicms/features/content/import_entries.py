@@ -13,7 +13,7 @@ from scaicms.features.content.reading.mapping import MappedRow
 from scaicms.features.content.reading.marks import Verdict
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translations import TranslationService
-from scaicms.features.content_types.service import CompiledType
+from scaicms.features.content_types.service import CompiledType, validate_data
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.kit import json
@@ -157,7 +157,7 @@ class ImportedEntries:
             )
             raise InvalidError(message, errors=[FieldError("/locale", "nothing_localized", message)])
         shared = {key: value for key, value in base.items() if key not in own}
-        checked = self._type.validate({**shared, **mapped.data}, base)
+        checked = await validate_data(self._type, {**shared, **mapped.data}, base)
         named = [key for key in mapped.data if key not in own and (mapped.names_itself or key != "title")]
         if differing := sorted(key for key in named if checked.get(key) != base.get(key)):
             warn(f"{', '.join(differing)}: shared by all locales, and left as {leader} has it.")
@@ -196,7 +196,7 @@ class ImportedEntries:
                     async with db.transaction():
                         await self._content.publish(self._principal, self._site, there.item_id, locale=locale)
                 except AppError as error:
-                    if db.is_race(error):
+                    if db.is_race(error) or error.status >= 500:
                         raise
                     warn(f"{locale} shows its shared fields as they were: {error.in_words}")
 

@@ -2,6 +2,7 @@
 point to is published or unpublished.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from uuid import UUID
 
@@ -153,6 +154,7 @@ async def _refresh(
     made_of = await prepare([document for document in documents if (document.item_id, document.locale) in rows])
     facts = []
     for (item_id, locale), row in rows.items():
+        await asyncio.sleep(0)  # each document may take a tenth of a second
         made = made_of(row)
         if made is None:
             continue

@@ -8,6 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.content.records import Item
+from scaicms.features.content_types.service import publish_data
 from scaicms.features.taxonomies.service import ItemTerm
 from scaicms.kit import json
 from scaicms.kit.etags import versioned_etag
@@ -24,7 +25,7 @@ def draft(item: Item) -> dict[str, Any]:
     return shape
 
 
-def document(
+async def document(
     item: Item,
     data: Mapping[str, Any],
     published_at: datetime,
@@ -36,7 +37,7 @@ def document(
     where there are others than its own."""
     # Whether something newer is planned is the editors' business.
     times = {"published_at": published_at, "publish_at": None}
-    shape = _shape(item, item.content_type.published(data), status="published", times=times)
+    shape = _shape(item, await publish_data(item.content_type, data), status="published", times=times)
     body = json.dumps(_located(shape, locales or [item.locale], fallback_fields))
     return body, versioned_etag(item.version, body)
 
@@ -83,6 +84,8 @@ def _located(
 
 def with_pending(body: bytes, version: int, pending: Sequence[tuple[str, UUID]]) -> tuple[bytes, str] | None:
     """A document with what it says of its unpublished targets made anew; None where that is what it says."""
+    if not pending and b'"unpublished"' not in body:
+        return None
     shape = json.loads(body)
     shape.pop("unpublished", None)
     if pending:

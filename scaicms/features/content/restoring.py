@@ -33,7 +33,7 @@ from scaicms.features.content.importing import ImportOptions, ImportService
 from scaicms.features.content.reading.json_values import UnsupportedValueError, to_json
 from scaicms.features.content.records import Item
 from scaicms.features.content.restore_checks import TypesInFile
-from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, check_data
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, CreateTerm
 from scaicms.features.taxonomies.service import TaxonomyService, TermLinks, TermService
 from scaicms.infra import db
@@ -121,7 +121,7 @@ class RestoreBatches(Service):
             async with db.transaction():
                 outcome = await self._put_back(principal, site, _parsed(line.raw), types)
         except AppError as error:
-            if db.is_race(error):
+            if db.is_race(error) or error.status >= 500:
                 raise
             report.failed += 1
             report.problem("error", filename, line.number, error.code, error.in_words)
@@ -176,8 +176,8 @@ class RestoreBatches(Service):
             raise IdTakenError
         content_type = await self._types.hold(await self._types.compiled(site.id, line.type))
         restore_checks.check_stage(content_type, line.stage)
-        versions = [_draft(content_type, site, line, entry) for entry in line.entries]
-        shown = [_shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
+        versions = [await _draft(content_type, site, line, entry) for entry in line.entries]
+        shown = [await _shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
         await self._check(site, line, versions, shown, types)
         stage = await self._approval.permitted_stage(principal, versions[0])
         if stage is not None and line.stage is not None:
@@ -231,7 +231,7 @@ class RestoreBatches(Service):
         await self._links.assign(site, item.id, await self._links.resolve(site, given))
 
 
-def _draft(content_type: CompiledType, site: Site, line: ItemLine, entry: Entry) -> Item:
+async def _draft(content_type: CompiledType, site: Site, line: ItemLine, entry: Entry) -> Item:
     return Item(
         id=line.id,
         site_id=site.id,
@@ -240,7 +240,7 @@ def _draft(content_type: CompiledType, site: Site, line: ItemLine, entry: Entry)
         locale=known_locale(site, entry.locale),
         version=entry.version,
         published_version=None,
-        data=_checked(content_type, entry.data),
+        data=await _checked(content_type, entry.data),
         created_at=line.created_at,
         created_by=line.created_by,
         updated_at=entry.updated_at,
@@ -252,7 +252,7 @@ def _draft(content_type: CompiledType, site: Site, line: ItemLine, entry: Entry)
     )
 
 
-def _shown(draft: Item, entry: Entry) -> Item | None:
+async def _shown(draft: Item, entry: Entry) -> Item | None:
     """The version that readers get."""
     published = entry.published
     if published is None:
@@ -261,16 +261,16 @@ def _shown(draft: Item, entry: Entry) -> Item | None:
         draft,
         slug=published.slug,
         version=published.version,
-        data=draft.data if published.data is None else _checked(draft.content_type, published.data),
+        data=draft.data if published.data is None else await _checked(draft.content_type, published.data),
         updated_at=published.updated_at,
         updated_by=published.updated_by,
         published_at=published.published_at,
     )
 
 
-def _checked(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]:
+async def _checked(content_type: CompiledType, data: dict[str, Any]) -> dict[str, Any]:
     """The data as it is stored. A default is for new items, not for what somebody took away."""
-    checked = content_type.validate(data, data)
+    checked = await check_data(content_type, data, data)
     return {key: value for key, value in checked.items() if key in data}
 
 

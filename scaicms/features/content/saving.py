@@ -6,6 +6,7 @@ from typing import Any
 from scaicms.features.content import access, conflicts, drafts, permissions
 from scaicms.features.content.conflicts import Change
 from scaicms.features.content.records import Item
+from scaicms.features.content_types.service import check_data, markdown_texts
 from scaicms.kit.clock import utcnow
 from scaicms.kit.principal import Principal
 
@@ -21,7 +22,7 @@ async def next_version(
     change = await conflicts.settle(principal, old, change, expected_version, merge=merge)
     item = replace(
         old,
-        data=_edited(principal, old, change),
+        data=await _edited(principal, old, change),
         slug=await drafts.claim_slug(old.content_type, change.slug, item_id=old.id) if change.slug else old.slug,
         version=old.version + 1,
         updated_at=utcnow(),
@@ -37,12 +38,14 @@ def is_changed(item: Item, old: Item) -> bool:
     return item.data != old.data or item.slug != old.slug or terms[0] != terms[1]
 
 
-def _edited(principal: Principal, old: Item, change: Change) -> dict[str, Any]:
+async def _edited(principal: Principal, old: Item, change: Change) -> dict[str, Any]:
     """The data of the next version, checked, with nothing written that is out of the caller's reach."""
     writable, seen = access.require_item(principal, permissions.UPDATE, old), access.draft_view(principal, old)
     base = access.kept_fields(old.data, writable, seen) if change.replace else old.data
     data = change.data
-    checked = old.content_type.validate({**base, **data}, old.data)
+    checked = await check_data(
+        old.content_type, {**base, **data}, old.data, known=markdown_texts(old.content_type, old.data)
+    )
     if not change.replace:
         # A default is for new items, not for what somebody took away; but there is nothing without what must be.
         must = {field.key for field in old.content_type.fields.values() if field.required}

@@ -36,7 +36,7 @@ from scaicms.features.content.locales import locales_asked
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import CreateItem, PublishPlan, UnpublishedTarget
 from scaicms.features.content.texts import PublishedTexts
-from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, check_data
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record, record_many
@@ -89,7 +89,7 @@ class ContentService(Service):
             if new.taxonomies:
                 await self._terms.hold(site)
             content_type = await self._types.hold(known)
-            data = content_type.validate(new.data)
+            data = await check_data(content_type, new.data)
             access.require_fields(writable, [*new.data, "taxonomies"] if new.taxonomies else new.data)
             await drafts.claim_single(content_type)
             now = utcnow()

@@ -1,17 +1,19 @@
 """The words of published documents, for whoever indexes them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from scaicms.features.content import permissions, repository
 from scaicms.features.content_types.service import CompiledType, ContentTypeService, Leaf
+from scaicms.infra import rendering
+from scaicms.infra.rendering import Text, UnrenderableError
 from scaicms.infra.services import Service, Services
-from scaicms.kit import json, markdown, richtext
+from scaicms.kit import json
 from scaicms.kit.principal import Principal
 
-_LONG: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_text, "richtext": richtext.to_text}
+_LONG = frozenset({"markdown", "richtext"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class PublishedTexts(Service):
         texts = []
         for row in await repository.published(site_id, item_id):
             content_type = await self._types.compiled(site_id, await repository.type_key(site_id, row["type_id"]))
-            text = published_text(content_type, row["locale"], row["version"], json.loads(row["data"]))
+            text = await published_text(content_type, row["locale"], row["version"], json.loads(row["data"]))
             texts.append(replace(text, terms=term_words(row["body"])))
         return texts
 
@@ -62,7 +64,7 @@ def _require_all(principal: Principal, site_id: UUID) -> None:
         raise principal.refusal(permissions.READ.code)
 
 
-def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
+async def published_text(content_type: CompiledType, locale: str, version: int, data: dict[str, Any]) -> PublishedText:
     title_key = content_type.title_key
     found = [leaf for leaf in content_type.leaves(data) if _is_searched(content_type, leaf) and leaf.top != title_key]
     return PublishedText(
@@ -71,8 +73,16 @@ def published_text(content_type: CompiledType, locale: str, version: int, data: 
         version=version,
         title=str(data.get(title_key, "")) if title_key is not None else "",
         summary="\n".join(_words(leaf) for leaf in found if leaf.field.type not in _LONG),
-        body="\n".join(_LONG[leaf.field.type](leaf.value) for leaf in found if leaf.field.type in _LONG),
+        body="\n".join(await _long_words([leaf for leaf in found if leaf.field.type in _LONG])),
     )
+
+
+async def _long_words(leaves: Sequence[Leaf]) -> list[str]:
+    try:
+        return await rendering.to_words([Text(leaf.field.type, leaf.value) for leaf in leaves])
+    except UnrenderableError:
+        # Published before texts had bounds. Markup among the words is better than an item that nobody finds.
+        return [leaf.value if isinstance(leaf.value, str) else json.dumps_text(leaf.value) for leaf in leaves]
 
 
 def term_words(document: bytes) -> str:

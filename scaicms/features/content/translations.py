@@ -23,7 +23,7 @@ from scaicms.features.content.events import ContentUnpublished, TranslationAdded
 from scaicms.features.content.records import Item
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translation_schemas import ListMissing, MissingTranslation, Translation
-from scaicms.features.content_types.service import CompiledType, ContentTypeService
+from scaicms.features.content_types.service import CompiledType, ContentTypeService, check_data
 from scaicms.features.taxonomies.service import TermLinks
 from scaicms.infra import db
 from scaicms.infra.events import record
@@ -146,7 +146,7 @@ class TranslationService(Service):
         writable = access.require_item(principal, permissions.UPDATE, new)
         content_type, own = new.content_type, new.content_type.localized_keys
         shared = {key: value for key, value in new.data.items() if key not in own}
-        checked = content_type.validate({**shared, **data}, new.data)
+        checked = await check_data(content_type, {**shared, **data}, new.data)
         # A default is for new items, not for what somebody took away from all locales of this one.
         checked = {key: value for key, value in checked.items() if key in own or key in shared or key in data}
         seen = access.draft_view(principal, new)

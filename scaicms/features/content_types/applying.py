@@ -154,13 +154,14 @@ class _Run:
         """Make the next rows anew that were not yet, or were written since; which, and whether there are no more."""
         if self.plan.state != "applying" or self.plan.base_version != self.row.version:
             raise PlanStaleError
-        remaker = self._remaker()
+        remaker = await asyncio.to_thread(self._remaker)
         limit = remaker.levelling.rows_a_page(BATCH)
         made = await remaker.page(table, self.plan.id, after=after, limit=limit)
         failing = [(row, error) for row, remade in made for error in remade.errors]
         if failing:
             raise _fails([_about(row, error) for row, error in failing])
-        await stored.stage(table, self.plan.id, [remaker.new_row(table, row, remade) for row, remade in made])
+        new_rows = [await remaker.new_row(table, row, remade) for row, remade in made]
+        await stored.stage(table, self.plan.id, new_rows)
         return [row for row, _ in made], len(made) < limit
 
     def _remaker(self) -> Remaker:
@@ -192,7 +193,7 @@ class _Run:
         for table in stored.tables():
             changed = await stored.exchange(table, self.plan.id, self.row.site_id, names)
             progress.changed += 0 if table.past else changed
-        remaker = self._remaker()
+        remaker = await asyncio.to_thread(self._remaker)
         if remaker.levelling or self.plan.undoes is not None:
             await stored.settle(stored.tables(), self.plan.id, remaker.levelled_in_public)
         await self._check_unique(row)

@@ -1,5 +1,6 @@
 """Content types in bundles."""
 
+import asyncio
 from collections.abc import Sequence
 
 from scaicms.features.content_types.changes import changes
@@ -16,12 +17,13 @@ MAX_TYPES = 1_000
 
 def _entry(row: ContentTypeRow) -> CreateContentType:
     out = ContentTypeOut.model_validate(row)
-    return CreateContentType.model_validate({name: getattr(out, name) for name in CreateContentType.model_fields})
+    # What is stored was checked when it came, by the limits of that time.
+    return CreateContentType.model_construct(**{name: getattr(out, name) for name in CreateContentType.model_fields})
 
 
 async def _read(services: Services, principal: Principal, site: Site) -> Sequence[CreateContentType]:
     rows, _ = await services.get(ContentTypeService).list_types(principal, site, limit=MAX_TYPES, offset=0)
-    return [_entry(row) for row in rows]
+    return await asyncio.to_thread(lambda: [_entry(row) for row in rows])
 
 
 async def _write(services: Services, principal: Principal, site: Site, entry: CreateContentType, is_new: bool) -> None:

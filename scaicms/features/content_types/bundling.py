@@ -1,5 +1,6 @@
 """Bundles: the configuration of a site as one document, of parts that features contribute."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
@@ -12,7 +13,7 @@ from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import BadRequestError, FieldError, ForbiddenError, InvalidError, UnauthorizedError
 from scaicms.kit.principal import Principal
-from scaicms.kit.schemas import field_errors
+from scaicms.kit.schemas import MAX_ERRORS, field_errors
 from scaicms.kit.sites import Site
 from scaicms.web.bundles import BundlePart
 
@@ -110,7 +111,9 @@ class BundleService(Service):
         for name in (name for name in _declared if name in document):
             part = _part(name)
             there = await part.read(self._services, principal, site)
-            read[name] = _Read(part, _by_key(name, there), _by_key(name, _entries(name, part, document[name])))
+            read[name] = _Read(
+                part, _by_key(name, there), _by_key(name, await asyncio.to_thread(_entries, name, part, document[name]))
+            )
         return read
 
 
@@ -137,6 +140,8 @@ def _entries(name: str, part: BundlePart, given: Any) -> list[BaseModel]:
             entries.append(part.entry.model_validate(entry))
         except ValidationError as error:
             errors += field_errors(error, f"/{name}/{number}")
+        if len(errors) > MAX_ERRORS:
+            break
     if errors:
         raise InvalidError(errors=errors)
     return entries

@@ -9,6 +9,7 @@ from operator import or_
 from typing import Annotated, Any, ForwardRef, Literal
 from uuid import UUID
 
+import re2
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, ValidationError, create_model
 
 from scaicms.features.content_types.fields import (
@@ -18,9 +19,10 @@ from scaicms.features.content_types.fields import (
     ComponentDefinition,
     FieldDefinition,
     all_components,
+    all_fields,
 )
 from scaicms.features.content_types.values import BUILDERS, list_of
-from scaicms.features.content_types.walking import Leaf, leaves, settle_ids, shown
+from scaicms.features.content_types.walking import Leaf, Render, leaves, refuse_many_components, settle_ids, shown
 from scaicms.features.content_types.workflows import Workflow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.schemas import field_errors
@@ -59,6 +61,12 @@ class CompiledType:
         fields = chain(self.fields.values(), *(component.fields for component in self.components.values()))
         return any(field.type in RELATION_TYPES | ASSET_TYPES for field in fields)
 
+    @cached_property
+    def largest_pattern(self) -> int:
+        """Instructions of the largest pattern of any field (RE2); 0 without patterns."""
+        patterns = [field.pattern for field in all_fields(tuple(self.fields.values())) if field.pattern is not None]
+        return max((re2.compile(pattern).programsize for pattern in patterns), default=0)
+
     @property
     def unique_keys(self) -> list[str]:
         return [field.key for field in self.fields.values() if field.unique]
@@ -83,6 +91,7 @@ class CompiledType:
         Raises:
             InvalidError: it does not fit; with a JSON pointer (RFC 6901) for everything that is wrong.
         """
+        refuse_many_components(self.fields.values(), self.components, data)
         try:
             checked = self.model.model_validate(data).model_dump(by_alias=True, exclude_none=True)
         except ValidationError as error:
@@ -96,11 +105,11 @@ class CompiledType:
 
     def public(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """`data` without private fields."""
-        return shown(self.fields.values(), self.components, data, html=False)
+        return shown(self.fields.values(), self.components, data)
 
-    def published(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """`data` as documents carry it: without private fields, with the HTML of rich text beside it."""
-        return shown(self.fields.values(), self.components, data, html=True)
+    def published(self, data: Mapping[str, Any], render: Render) -> dict[str, Any]:
+        """`data` as documents carry it: without private fields, with what `render` gives for texts beside them."""
+        return shown(self.fields.values(), self.components, data, render)
 
     def without_private(self) -> "CompiledType":
         """The type as readers know it; for describing and checking what is published."""
@@ -149,12 +158,16 @@ def compile_models(
 ) -> tuple[type[BaseModel], dict[str, type[BaseModel]]]:
     """The same with the models of the components, by their keys."""
     known = components if components is not None else {c.key: c for c in all_components(fields)}
-    inner = {key: _component_model(component) for key, component in known.items()}
-    models = {component_model_name(key): model for key, model in inner.items()}
-    data = create_model(f"{name}_data", __config__=ConfigDict(extra="forbid"), **_columns(fields))
-    every: list[type[BaseModel]] = [*models.values(), data]
-    for model in every:
-        model.model_rebuild(force=True, _types_namespace=models)
+    try:
+        inner = {key: _component_model(component) for key, component in known.items()}
+        models = {component_model_name(key): model for key, model in inner.items()}
+        data = create_model(f"{name}_data", __config__=ConfigDict(extra="forbid"), **_columns(fields))
+        every: list[type[BaseModel]] = [*models.values(), data]
+        for model in every:
+            model.model_rebuild(force=True, _types_namespace=models)
+    except RecursionError:
+        message = "Components allow each other in a chain that is too long. Let fewer components allow others."
+        raise InvalidError(message, errors=[FieldError("/fields", "too_deep", message)]) from None
     return data, inner
 
 

@@ -1,6 +1,7 @@
 """The fields of a content type: their definition, and which options go with which type."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 
 import re2
@@ -51,7 +52,17 @@ MAX_COMPONENTS = 50
 MAX_ACCEPTED = 50
 MAX_ALL_FIELDS = 1_000
 """Fields of a type together with those of its components."""
+MAX_ALL_COMPONENTS = 200
+"""Components of a type, at any depth."""
+MAX_ALLOWED = 2_000
+"""Entries in `allowed` of all fields of a type together."""
+MAX_OPTIONS = 5_000
+"""Options of all fields of a type together."""
 MAX_PATTERN_CHARACTERS = 500
+MAX_PATTERN_PROGRAM = 5_000
+"""Instructions that RE2 makes of a pattern. Matching takes time in proportion to them and to the text."""
+_PROGRAM_BYTES = 96 * MAX_PATTERN_PROGRAM
+"""Memory that RE2 may use for such a pattern; it gives up early on a larger one."""
 MAX_WITHIN = 3
 """Each costs two more index entries a document."""
 MAX_DEPTH = 8
@@ -71,7 +82,7 @@ class FieldDefinition(BaseModel):
     localized: bool = Field(default=False, description="Each locale has a value of its own.")
     unique: bool = False
     indexed: bool = Field(default=False, description="Filtered or sorted by often.")
-    indexed_within: tuple[FieldKey, ...] | None = Field(
+    indexed_within: Annotated[tuple[FieldKey, ...], Field(fail_fast=True)] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_WITHIN,
@@ -85,21 +96,21 @@ class FieldDefinition(BaseModel):
     min_length: int | None = Field(default=None, ge=0)
     max_length: int | None = Field(default=None, ge=1)
     pattern: str | None = Field(default=None, max_length=MAX_PATTERN_CHARACTERS, description="RE2, whole value.")
-    options: tuple[str, ...] | None = Field(
+    options: Annotated[tuple[str, ...], Field(fail_fast=True)] | None = Field(
         default=None,
         description="Choices of select and multiselect; a multiselect without options takes any text.",
     )
-    accept: tuple[MimePattern, ...] | None = Field(
+    accept: Annotated[tuple[MimePattern, ...], Field(fail_fast=True)] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_ACCEPTED,
         description="Types of files that asset and assets take: `image/*`, `application/pdf`.",
     )
     target: FieldKey | None = Field(default=None, description="Content type that a relation points to.")
-    components: "tuple[ComponentDefinition, ...] | None" = Field(
+    components: "Annotated[tuple[ComponentDefinition, ...], Field(fail_fast=True)] | None" = Field(
         default=None, max_length=MAX_COMPONENTS, description="Components defined here, all of which the field takes."
     )
-    allowed: tuple[FieldKey, ...] | None = Field(
+    allowed: Annotated[tuple[FieldKey, ...], Field(fail_fast=True)] | None = Field(
         default=None,
         max_length=MAX_COMPONENTS,
         description="Keys of components that other fields of the type define and this one takes too.",
@@ -166,10 +177,9 @@ class FieldDefinition(BaseModel):
     def _check_pattern(self, pattern: str) -> None:
         if self.type not in TEXT_TYPES:
             raise ValueError(f"pattern belongs to texts, not to {self.type}")
-        try:
-            re2.compile(pattern)
-        except re2.error as error:
-            raise ValueError(f"pattern is not RE2: {error}") from None
+        problem, _ = _compiled(pattern)
+        if problem is not None:
+            raise ValueError(f"pattern is not RE2: {problem}")
 
     @property
     def component_keys(self) -> list[str]:
@@ -205,7 +215,7 @@ class ComponentDefinition(BaseModel):
     key: FieldKey
     label: str | None = Field(default=None, max_length=200)
     help: str | None = Field(default=None, max_length=2000)
-    fields: Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS)]
+    fields: Annotated[tuple[FieldDefinition, ...], Field(max_length=MAX_FIELDS, fail_fast=True)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -231,11 +241,48 @@ def check_keys(fields: Sequence[FieldDefinition]) -> None:
         raise ValueError(f"documents carry the HTML of a field under its key with {HTML_SUFFIX}: {', '.join(taken)}")
 
 
+def check_sizes(fields: Sequence[FieldDefinition]) -> None:
+    """Raise ValueError where a type would take too long to compile or its values too long to check."""
+    every = list(all_fields(fields))
+    components = sum(1 for _ in all_components(fields))
+    sizes = (
+        ("components", components, MAX_ALL_COMPONENTS),
+        ("fields, those of its components included", len(every), MAX_ALL_FIELDS),
+        ("entries in allowed", sum(len(field.allowed or ()) for field in every), MAX_ALLOWED),
+        ("options", sum(len(field.options or ()) for field in every), MAX_OPTIONS),
+    )
+    for what, number, most in sizes:
+        if number > most:
+            raise ValueError(f"a content type has at most {most} {what}")
+    large = sorted(field.key for field in every if field.pattern is not None and _compiled(field.pattern)[1])
+    if large:
+        advice = "Bound lengths by max_length, and repeat classes of letters with + or *."
+        raise ValueError(f"patterns are too large once their repetitions are written out: {', '.join(large)}. {advice}")
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> tuple[str | None, bool]:
+    """What is wrong with a pattern, and whether it is too large; stored types may have such patterns."""
+    try:
+        return None, re2.compile(pattern, _BOUNDED).programsize > MAX_PATTERN_PROGRAM
+    except re2.error as error:
+        return (None, True) if "too large" in str(error) else (str(error), False)
+
+
+def _bounded() -> Any:
+    options = re2.Options()
+    options.max_mem = _PROGRAM_BYTES
+    options.log_errors = False
+    return options
+
+
+_BOUNDED = _bounded()
+
+
 def check_fields(fields: Sequence[FieldDefinition]) -> None:
     """Raise ValueError unless these make a content type: keys, components and what refers to them."""
     check_keys(fields)
-    if sum(1 for _ in all_fields(fields)) > MAX_ALL_FIELDS:
-        raise ValueError(f"a content type has at most {MAX_ALL_FIELDS} fields, those of its components included")
+    check_sizes(fields)
     defined = [component.key for component in all_components(fields)]
     twice = sorted({key for key in defined if defined.count(key) > 1})
     if twice:

@@ -1,5 +1,7 @@
 """`/content-types/{key}/plan`, `/rollback` and `/versions`."""
 
+import asyncio
+
 from aiohttp import web
 
 from scaicms.features.content_types import permissions
@@ -9,7 +11,7 @@ from scaicms.features.content_types.schemas import PlanApplying, PlanOut, Propos
 from scaicms.kit.schemas import PageQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
-from scaicms.web.replies import Page, accepted, reply
+from scaicms.web.replies import Page, accepted, reply, reply_large
 
 routes = Routes("content-types", "/content-types", site=True)
 
@@ -96,4 +98,5 @@ async def list_versions(call: Call) -> web.StreamResponse:
     rows, total = await call.get(PlanService).versions(
         call.principal, call.site, call.path("key"), limit=query.page_size, offset=query.offset
     )
-    return reply(Page(items=list(map(_version, rows)), total=total, page=query.page, page_size=query.page_size))
+    items = await asyncio.to_thread(lambda: list(map(_version, rows)))
+    return await reply_large(Page(items=items, total=total, page=query.page, page_size=query.page_size))

@@ -1,5 +1,6 @@
 """Planning changes of a type's fields: tried on the rows that are stored, handed to workers, undone again."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -38,7 +39,7 @@ class PlanService(Service):
         """Say what a change would do to what is stored. Nothing changes."""
         row = await writable(principal, site, key, lock=False)
         _check_sources(fields_of(row.definitions), proposal)
-        check_defaults(proposal)
+        await asyncio.to_thread(check_defaults, proposal)
         return await _tried(principal, site, row, proposal)
 
     async def apply(self, principal: Principal, site: Site, key: str, plan_id: UUID) -> SchemaPlanRow:
@@ -94,13 +95,14 @@ async def _tried(
     # Kept with the plan: what it says is what will be, also if the site gets another default locale before.
     order = list(dict.fromkeys((site.default_locale, *site.locales)))
     plan_id = new_id()
+    trial = await asyncio.to_thread(Trial, row, proposal, undone, order)
     return await SchemaPlanRow.create(
         id=plan_id,
         site_id=row.site_id,
         type_id=row.id,
         base_version=row.version,
         proposal=stored_form(proposal),
-        found=await Trial(row, proposal, undone, order).run(plan_id),
+        found=await trial.run(plan_id),
         undoes=undone,
         state="planned",
         created_at=utcnow(),

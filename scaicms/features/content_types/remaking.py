@@ -10,6 +10,7 @@ from asyncpg import Record
 from scaicms.features.content_types import stored
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
+from scaicms.features.content_types.data import check_data, markdown_texts, republish_data
 from scaicms.features.content_types.fields import ASSET_TYPES, COMPONENT_TYPES, RELATION_TYPES, FieldDefinition
 from scaicms.features.content_types.levelling import Data, Levelling
 from scaicms.features.content_types.reshaping import Reshaper, restored
@@ -77,9 +78,9 @@ class Remaker:
             table, self._old.id, plan_id, self._undone, after=after, limit=limit, levels=bool(self.levelling)
         )
         leads = await self.levelling.leads(table, rows, self._undone, self._reshaped)
-        return [(row, self._remake(table, row, leads.get((row["item_id"], row["state"])))) for row in rows]
+        return [(row, await self._remake(table, row, leads.get((row["item_id"], row["state"])))) for row in rows]
 
-    def _remake(self, table: TypedRows, row: Record, lead: Data | None) -> Remade:
+    async def _remake(self, table: TypedRows, row: Record, lead: Data | None) -> Remade:
         data, before, after = stored.decoded(row)
         reshaped = self._reshaped(table, data, before, after)
         may_have_taken = table.rendered and b'"fallback_fields"' in row["body"]
@@ -89,7 +90,7 @@ class Remaker:
             made = self._level(made, lead, taken)
         if table.rendered:
             made = replace(made, taken=(taken, self._taken(taken, made, before, level=lead is not None)))
-        return self._checked(table, made)
+        return await self._checked(table, made)
 
     def _reshaped(self, table: TypedRows, data: Data, before: Data | None, after: Data | None) -> dict[str, Any]:
         reshaped = self._reshaper.reshape(data)
@@ -118,10 +119,12 @@ class Remaker:
         shared = self.levelling.sources if level else ()
         return {key: locale for key, locale in now.items() if key in made.after and key not in shared}
 
-    def _checked(self, table: TypedRows, made: Remade) -> Remade:
+    async def _checked(self, table: TypedRows, made: Remade) -> Remade:
         reshaped = made.after
         try:
-            checked = (self._new if table.private else self._public).validate(reshaped, reshaped)
+            content_type = self._new if table.private else self._public
+            known = markdown_texts(self._old, made.before)
+            checked = await check_data(content_type, reshaped, reshaped, known=known)
         except InvalidError as error:
             if table.past:
                 return replace(made, after=_without(reshaped, error.errors) if table.rendered else reshaped)
@@ -130,10 +133,10 @@ class Remaker:
         # A default is for new items and new fields, not for what somebody took away.
         return replace(made, after={key: value for key, value in checked.items() if key in reshaped})
 
-    def new_row(self, table: TypedRows, row: Record, remade: Remade) -> NewRow:
+    async def new_row(self, table: TypedRows, row: Record, remade: Remade) -> NewRow:
         """The row as it waits to be exchanged."""
         key, stamp = row["key"], row["stamp"]
-        body = self._body(row["body"], remade) if table.rendered else None
+        body = await self._body(row["body"], remade) if table.rendered else None
         # Also of what stays as it is: a text may have become the id that it always was, and what an item points to is
         # exchanged for all of its locales together.
         references = self._references(remade.after) if table.references is not None and self._repoints else None
@@ -149,9 +152,9 @@ class Remaker:
             references=references,
         )
 
-    def _body(self, body: bytes, remade: Remade) -> bytes:
+    async def _body(self, body: bytes, remade: Remade) -> bytes:
         document, data = json.loads(body), remade.after
-        document["data"] = self._new.published(data)
+        document["data"] = await republish_data(self._new, data)
         document.pop("fallback_fields", None)
         if taken := {key: locale for key, locale in remade.taken[1].items() if key in data}:
             document["fallback_fields"] = taken

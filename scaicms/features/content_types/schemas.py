@@ -30,6 +30,8 @@ def _own_address(key: str) -> str:
 
 
 class CreateContentType(Body):
+    is_slow = True
+
     key: Annotated[FieldKey, AfterValidator(_own_address)]
     name: str = Field(min_length=1, max_length=200)
     description: str = Field(default="", max_length=2000)
@@ -43,6 +45,8 @@ class CreateContentType(Body):
 
 
 class UpdateContentType(Body):
+    is_slow = True
+
     name: str | None = Field(default=None, min_length=1, max_length=200)
     description: str | None = Field(default=None, max_length=2000)
     fields: Fields | None = None
@@ -60,6 +64,8 @@ class TypesQuery(SchemaQuery):
 
 
 class ProposeFields(Body):
+    is_slow = True
+
     fields: Fields
 
 

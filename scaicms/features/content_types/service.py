@@ -1,5 +1,6 @@
 """Use cases of content types."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,8 @@ from scaicms.features.content_types import describing, permissions, repository
 from scaicms.features.content_types.bundling import declare as declare_parts
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.compile import CompiledType
-from scaicms.features.content_types.definitions import check_new, compile_row, fields_of, stored_form
+from scaicms.features.content_types.data import check_data, markdown_texts, publish_data, republish_data, validate_data
+from scaicms.features.content_types.definitions import check_new, compile_stored, fields_of, stored_form
 from scaicms.features.content_types.errors import (
     ContentTypeExistsError,
     ContentTypeInUseError,
@@ -59,12 +61,17 @@ __all__ = [
     "Leaf",
     "Stage",
     "Workflow",
+    "check_data",
     "declare_parts",
     "declare_rows",
     "index_paths",
+    "markdown_texts",
     "number_sql",
     "order_sql",
+    "publish_data",
+    "republish_data",
     "time_sql",
+    "validate_data",
 ]
 
 TOPIC = "content_types"
@@ -105,7 +112,7 @@ class ContentTypeService(Service):
         row = await repository.find(site_id, key)
         if row is None:
             raise unknown_type(key)
-        compiled = compile_row(row)
+        compiled = await compile_stored(row)
 
         async def remember() -> None:
             # What changed while we were asking may be what we were told: do not keep it.
@@ -127,7 +134,7 @@ class ContentTypeService(Service):
         row = await repository.find(site_id, key)
         if row is None:
             raise unknown_type(key)
-        return compile_row(row)
+        return await compile_stored(row)
 
     async def hold(self, content_type: CompiledType) -> CompiledType:
         """The type as it is, and stays until this transaction ends: who stores data of it holds it first."""
@@ -141,7 +148,7 @@ class ContentTypeService(Service):
         row = await repository.find_type(type_id)
         if row is None:
             raise unknown_type(str(type_id))
-        return compile_row(row)
+        return await compile_stored(row)
 
     async def with_addresses(self, site_id: UUID) -> list[CompiledType]:
         """The types whose items have pages of their own, oldest first."""
@@ -161,22 +168,24 @@ class ContentTypeService(Service):
 
     async def json_schema(self, principal: Principal, site: Site, key: str, *, published: bool) -> dict[str, Any]:
         """JSON Schema 2020-12 of `data`, as drafts are written or as readers get it."""
-        return describing.json_schema(await self._described(principal, site, key, published=published))
+        described = await self._described(principal, site, key, published=published)
+        return await asyncio.to_thread(describing.json_schema, described)
 
     async def code(self, principal: Principal, site: Site, key: str, language: str, *, published: bool) -> str:
         """Typed models of `data` in a language of `describing.LANGUAGES`."""
-        return describing.LANGUAGES[language](await self._described(principal, site, key, published=published))
+        described = await self._described(principal, site, key, published=published)
+        return await asyncio.to_thread(describing.LANGUAGES[language], described)
 
     async def _described(self, principal: Principal, site: Site, key: str, *, published: bool) -> CompiledType:
         await readable(principal, site, key)
         compiled = await self.compiled(site.id, key)
-        return compiled.without_private() if published else compiled
+        return await asyncio.to_thread(compiled.without_private) if published else compiled
 
     async def create(self, principal: Principal, site: Site, new: CreateContentType) -> ContentTypeRow:
         principal.require(permissions.WRITE.code, site.id)
         if not reaches(principal, permissions.WRITE, site, new.key):
             raise principal.refusal(permissions.WRITE.code, f"Your content_types:write does not reach {new.key}.")
-        check_new(new.fields)
+        await asyncio.to_thread(check_new, new.fields)
         await self._check_workflow(new.workflow)
         now = utcnow()
         row = ContentTypeRow(
@@ -275,7 +284,7 @@ async def _apply_fields(row: ContentTypeRow, fields: tuple[FieldDefinition, ...]
     found = [change for change in changes(fields_of(row.definitions), fields) if not change.safe]
     if found:
         raise PlanRequiredError(f"{PlanRequiredError.message} Because: {'; '.join(map(str, found))}.")
-    check_new(fields)
+    await asyncio.to_thread(check_new, fields)
     if await repository.is_being_changed(row.id):
         raise PlanInProgressError
     row.definitions = stored_form(fields)

@@ -12,11 +12,12 @@ from scaicms.features.content_types.fields import (
     ComponentDefinition,
     FieldDefinition,
 )
-from scaicms.kit import json, markdown, richtext
+from scaicms.kit import json
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 
-_HTML_OF: Mapping[str, Callable[[Any], str]] = {"markdown": markdown.to_html, "richtext": richtext.to_html}
+Render = Callable[[FieldDefinition, Any], str]
+"""Gives the HTML of a value of a field that has any."""
 
 Components = Mapping[str, ComponentDefinition]
 
@@ -63,8 +64,46 @@ def leaves(
             yield Leaf(place, root, field, value)
             continue
         for number, element in enumerate(elements_of(value)):
-            inside = f"{place}/{number}" if isinstance(value, list) else place
-            yield from leaves(components[element["_type"]].fields, components, element, inside, root)
+            # Data of another version of the type may have what this version does not define.
+            component = components.get(str(element.get("_type"))) if isinstance(element, dict) else None
+            if component is not None:
+                inside = f"{place}/{number}" if isinstance(value, list) else place
+                yield from leaves(component.fields, components, element, inside, root)
+
+
+MAX_ELEMENTS = 5_000
+"""Components in the data of one item, at any depth."""
+
+
+def refuse_many_components(
+    fields: Collection[FieldDefinition], components: Components, data: Mapping[str, Any]
+) -> None:
+    """Refuse data with more than `MAX_ELEMENTS` components before each of them is checked.
+
+    Raises:
+        InvalidError: there are more; the pointer is that of the field of the type.
+    """
+    left = MAX_ELEMENTS
+    for field in fields:
+        left -= _count_elements(field, components, data.get(field.key), left)
+        if left < 0:
+            raise _wrong(f"/data/{field.key}", "too_many", f"An item has at most {MAX_ELEMENTS:,} components.")
+
+
+def _count_elements(field: FieldDefinition, components: Components, value: Any, most: int) -> int:
+    """How many components a value that is not checked yet has, at any depth; stops when there are more than `most`."""
+    if field.type not in COMPONENT_TYPES or not isinstance(value, list | dict):
+        return 0
+    elements = value if isinstance(value, list) else [value]
+    count = len(elements)
+    for element in elements:
+        component = components.get(str(element.get("_type"))) if isinstance(element, dict) else None
+        for inner in component.fields if component is not None else ():
+            if count > most:
+                return count
+            if inner.type in COMPONENT_TYPES:
+                count += _count_elements(inner, components, element.get(inner.key), most - count)
+    return count
 
 
 def elements_of(value: Any) -> list[dict[str, Any]]:
@@ -75,27 +114,27 @@ def elements_of(value: Any) -> list[dict[str, Any]]:
 
 
 def shown(
-    fields: Collection[FieldDefinition], components: Components, data: Mapping[str, Any], *, html: bool
+    fields: Collection[FieldDefinition], components: Components, data: Mapping[str, Any], render: Render | None = None
 ) -> dict[str, Any]:
-    """`data` without private fields, also those of components; with `html`, texts have theirs beside them."""
+    """`data` without private fields, also those of components; with `render`, texts have their HTML beside them."""
     out = {key: data[key] for key in ("_type", "_id") if key in data}
     for field in fields:
         if field.private or field.key not in data:
             continue
         value = data[field.key]
         if field.type in COMPONENT_TYPES:
-            inner = [_shown_element(components, element, html=html) for element in elements_of(value)]
+            inner = [_shown_element(components, element, render) for element in elements_of(value)]
             value = inner if isinstance(value, list) else inner[0]
         out[field.key] = value
-        if html and field.html_key is not None:
-            out[field.html_key] = _HTML_OF[field.type](value)
+        if render is not None and field.html_key is not None:
+            out[field.html_key] = render(field, value)
     return out
 
 
-def _shown_element(components: Components, element: Any, *, html: bool) -> Any:
+def _shown_element(components: Components, element: Any, render: Render | None) -> Any:
     # On its way through a plan a value may not be what its field takes; the check will say so.
     component = components.get(str(element.get("_type"))) if isinstance(element, dict) else None
-    return element if component is None else shown(component.fields, components, element, html=html)
+    return element if component is None else shown(component.fields, components, element, render)
 
 
 def settle_ids(
