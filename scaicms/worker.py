@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -11,12 +12,14 @@ from prometheus_client import start_http_server
 
 from scaicms import registry
 from scaicms.connect import create_services
+from scaicms.infra.engines import StartError, wait_for_engines
 from scaicms.infra.jobs.heartbeat import worker_name
 from scaicms.infra.jobs.recycling import until_worn
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.worker import RUNNER, LedgerWorker, arq_options, background, run_workers
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.redis import redis_settings
+from scaicms.infra.watchdog import watched_loop
 from scaicms.settings import Settings, get_settings
 
 log = structlog.get_logger(__name__)
@@ -29,7 +32,7 @@ async def work(settings: Settings, queues: Sequence[str]) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with create_services(settings, kind="worker") as services:
+    async with create_services(settings, kind="worker") as services, watched_loop():
         redis = services.resources.redis
         runner = Runner(registry.tasks(), services, worker_name())
         workers = {
@@ -59,12 +62,22 @@ async def _wear(settings: Settings, stop: asyncio.Event) -> None:
     stop.set()
 
 
+def _wait_before_arq(settings: Settings) -> None:
+    """ARQ's command imports this class first and then connects to Redis, with a traceback where it cannot."""
+    try:
+        asyncio.run(wait_for_engines(settings))
+    except StartError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
 def worker_settings(queue: str) -> type:
     """The class that ARQ's own command line runs for one queue.
 
     ARQ's worker ends when Redis stays away; let the process manager start it again. `scaicms worker` goes on.
     """
     settings = get_settings()
+    _wait_before_arq(settings)
     stack = AsyncExitStack()
 
     async def on_startup(ctx: dict[Any, Any]) -> None:
@@ -72,6 +85,7 @@ def worker_settings(queue: str) -> type:
         services = await stack.enter_async_context(create_services(settings, kind="worker"))
         runner = Runner(registry.tasks(), services, worker_name())
         ctx[RUNNER] = runner
+        await stack.enter_async_context(watched_loop())
         await stack.enter_async_context(background(runner, services.resources.redis, [queue], registry.periodic()))
 
     async def on_shutdown(_: dict[Any, Any]) -> None:

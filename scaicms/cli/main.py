@@ -4,11 +4,13 @@ import sys
 from pkgutil import resolve_name
 from typing import Annotated, Any
 
+import structlog
 import typer
 from pydantic import ValidationError
 from typer.core import TyperGroup
 
 from scaicms import __version__
+from scaicms.infra.engines import StartError
 from scaicms.kit.errors import AppError
 
 COMMANDS = {
@@ -61,11 +63,16 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    """Exit codes: 0 done, 1 it failed and the message says why, 2 the command line is wrong."""
+    """Exit codes: 0 done; 1 failed, the message says why; 2 the command line is wrong; 69 PostgreSQL or Redis could not
+    be reached within SCAICMS_START_WAIT_SECONDS (60); 78 the settings are wrong: an unknown host, user or database, a
+    wrong password, refused TLS.
+    """
 
 
 def main() -> None:
     """Entry point of the `scaicms` script."""
+    # Commands that print results set up no logs: what they say beside that goes to standard error.
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.stderr))
     try:
         app()
     except ValidationError as error:
@@ -73,6 +80,9 @@ def main() -> None:
             where = ".".join(map(str, item["loc"]))
             _say("Settings", f"{where + ': ' if where else ''}{item['msg']}")
         sys.exit(1)
+    except StartError as error:
+        _say("Start", str(error))
+        sys.exit(error.exit_code)
     except AppError as error:
         _say(error.code, error.message)
         sys.exit(1)

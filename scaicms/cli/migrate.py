@@ -8,7 +8,8 @@ from rich.console import Console
 
 from scaicms import registry
 from scaicms.infra.db import migrations
-from scaicms.settings import get_settings
+from scaicms.infra.engines import wait_for_postgres
+from scaicms.settings import Settings, get_settings
 
 
 def migrate(
@@ -17,10 +18,19 @@ def migrate(
     """Apply missing migrations; safe to run from several places at once."""
     console = Console()
     settings = get_settings()
-    models = registry.model_modules()
     if check:
-        missing = asyncio.run(migrations.missing(settings.database_url, models))
+        missing = asyncio.run(_missing(settings))
         console.print(f"Missing: {', '.join(missing)}" if missing else "Nothing to apply.")
         raise typer.Exit(1 if missing else 0)
-    applied = asyncio.run(migrations.migrate(settings.database_url, models))
+    applied = asyncio.run(_migrate(settings))
     console.print(f"Applied: {', '.join(applied)}" if applied else "Nothing to apply.")
+
+
+async def _missing(settings: Settings) -> list[str]:
+    await wait_for_postgres(settings)
+    return await migrations.missing(settings.database_url, registry.model_modules())
+
+
+async def _migrate(settings: Settings) -> list[str]:
+    await wait_for_postgres(settings)
+    return await migrations.migrate(settings.database_url, registry.model_modules())

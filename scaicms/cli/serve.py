@@ -1,5 +1,6 @@
 """`scaicms serve`: the web tier, one process or many under gunicorn."""
 
+import asyncio
 from pkgutil import resolve_name
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import uvloop
 from aiohttp import web
 
 from scaicms.app import create_app
+from scaicms.infra.engines import wait_for_engines
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
 from scaicms.settings import Settings, get_settings
@@ -28,6 +30,8 @@ def serve(
     keep_small()
     settings = get_settings()
     configure_logs(settings)
+    # Before gunicorn starts processes: it would start each of them again and again.
+    asyncio.run(wait_for_engines(settings))
     host, port = host or settings.host, port or settings.port
     number = processes or settings.processes
     if number == 1:

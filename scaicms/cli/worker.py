@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 import uvloop
 
+from scaicms.infra.engines import wait_for_engines
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
@@ -31,6 +32,8 @@ def worker(
         raise typer.BadParameter(f"SCAICMS_QUEUE_CONCURRENCY names queues that do not exist: {', '.join(unknown)}.")
     configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        # Before signals are taken to mean "drain": while it waits there is nothing to drain.
+        runner.run(wait_for_engines(settings))
         worn = runner.run(work(settings, queues or list(QUEUES)))
     if worn:
         os.execv(sys.executable, [sys.executable, "-m", "scaicms", *sys.argv[1:]])  # noqa: S606 - this program itself
