@@ -15,6 +15,7 @@ from scaicms.features.sites.service import TOPIC as SITES_TOPIC
 from scaicms.features.sites.service import SiteService
 from scaicms.infra.db.migrations import pending_migrations
 from scaicms.infra.memory import give_back_forever
+from scaicms.infra.watchdog import watched_loop
 from scaicms.kit.errors import UnavailableError
 from scaicms.settings import Settings
 from scaicms.web import protocol
@@ -36,7 +37,7 @@ def create_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=[outer], client_max_size=settings.body_limit, handler_args=handler_args)
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
-        async with create_services(settings, kind="web") as services:
+        async with create_services(settings, kind="web") as services, watched_loop():
             await _refuse_old_schema(settings)
             app[SERVICES] = services
             app[AUTHENTICATOR] = services.get(Authenticator)

@@ -1,5 +1,6 @@
 """The one middleware around every request: id, errors, access log, metrics, safe headers."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,7 @@ async def outer(request: web.Request, handler: AiohttpHandler) -> web.StreamResp
     request_id = asked if asked and _REQUEST_ID.fullmatch(asked) else str(new_id())
     # Not reset at the end: the task serves this connection alone, and its next request sets it anew.
     logs.request_id.set(request_id)
+    _name_task(request, request_id)
     address = client_address(request, request.app[TRUSTED_PROXIES])
     request[ADDRESS] = address
     logs.client_address.set(address)
@@ -62,10 +64,19 @@ def _timer(method: str, route: str, status: int) -> Histogram:
     return _seconds.labels(method if method in METHODS else "other", route, status)
 
 
-def _account(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+def _name_task(request: web.Request, request_id: str) -> None:
+    """For the watchdog, which sees which task keeps the loop."""
+    if (task := asyncio.current_task()) is not None:
+        task.set_name(f"{request.method} {_route_of(request)} {request_id}")
+
+
+def _route_of(request: web.Request) -> str:
     resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "unmatched"
-    _timer(request.method, route, response.status).observe(seconds)
+    return resource.canonical if resource is not None else "unmatched"
+
+
+def _account(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    _timer(request.method, _route_of(request), response.status).observe(seconds)
     principal = request.get(PRINCIPAL)
     log_access(
         {

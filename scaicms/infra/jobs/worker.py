@@ -157,7 +157,7 @@ class LedgerWorker(Worker):
             await asyncio.sleep(OUTAGE_POLL_SECONDS)
             return None
         for claim in claims:
-            task = self.loop.create_task(self._runner.run_claimed(claim), name=f"job:{claim.id}")
+            task = self.loop.create_task(self._runner.run_claimed(claim), name=f"job {claim.name} {claim.id}")
             self.tasks[f"{claim.id}:{claim.fence}"] = task
             self._sites[claim.site_id or NO_SITE] += 1
             task.add_done_callback(partial(self._ended, claim))
