@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, web
@@ -11,10 +11,12 @@ from aiohttp.multipart import MultipartReader
 
 from scaicms.infra.storage import Storage, StorageAwayError
 from scaicms.kit.errors import (
+    AppError,
     BadRequestError,
     FieldError,
     InvalidError,
     TooLargeError,
+    UnavailableError,
     UnsupportedMediaTypeError,
 )
 from scaicms.web.body import CHUNK_BYTES, paced
@@ -43,7 +45,11 @@ class Upload:
 async def received(
     request: web.Request, storage: Storage, key: str, *, parts: frozenset[str], limit: Limit, idle_seconds: float
 ) -> AsyncIterator[Upload]:
-    """The form of `request`, with its file under `key`; the stored file is removed again when the block fails.
+    """The form of `request`, with its file under `key`.
+
+    The stored file is removed when it did not arrive whole, and when the block refuses it. After any other failure it
+    stays: its row may be committed although the answer of the database was lost. The sweep of the storage removes what
+    has no row.
 
     Raises:
         UnsupportedMediaTypeError: the body is no multipart/form-data, or has a Content-Encoding.
@@ -56,13 +62,23 @@ async def received(
     upload = Upload(key)
     try:
         await _receive(request, storage, upload, parts=parts, limit=limit, idle_seconds=idle_seconds)
-        yield upload
     except StorageAwayError:
         raise  # nothing can be removed either
     except BaseException:
-        if upload.is_stored:
-            await storage.delete(upload.key)
+        await _discard(storage, upload)
         raise
+    try:
+        yield upload
+    except AppError as error:
+        if error.status < 500:
+            await _discard(storage, upload)
+        raise
+
+
+async def _discard(storage: Storage, upload: Upload) -> None:
+    if upload.is_stored:
+        with suppress(UnavailableError):  # what cannot be removed now has no row, and is swept
+            await storage.delete(upload.key)
 
 
 async def _receive(

@@ -115,6 +115,30 @@ def is_seen(principal: Principal, item: Item) -> bool:
     return view(scope, item.content_type.key, item.locale, item.created_by) is not None
 
 
+def knows_item(
+    principal: Principal, site_id: UUID, type_key: str, created_by: UUID | None, locales: Mapping[str, bool]
+) -> bool:
+    """Whether an item exists for the caller: they may read or write it in one of its locales (which are published)."""
+    for permission in (UPDATE, READ_DRAFTS, READ):
+        if principal.may(permission.code, site_id):
+            scope = principal.scope(permission.code, site_id)
+            there = [one for one, is_published in locales.items() if is_published or permission is not READ]
+            if within_locales(scope, type_key, there, created_by):
+                return True
+    return False
+
+
+def reads_fields(principal: Principal, site_id: UUID, type_key: str, locale: str | None) -> frozenset[str] | None:
+    """The fields that the caller reads in every draft of a type in a locale; None is all."""
+    if not principal.may(READ_DRAFTS.code, site_id):
+        return frozenset()
+    scope = principal.scope(READ_DRAFTS.code, site_id)
+    if scope is None:
+        return None
+    reach = scope.at(type_key, locale)
+    return reach.fields if reach is not None and reach.others else frozenset()
+
+
 def require_known_type(principal: Principal, site_id: UUID, type_key: str) -> None:
     """Not found, as for a key that no type has, where nothing that the caller may do reaches the type."""
     for permission in (READ, READ_DRAFTS, CREATE):

@@ -29,6 +29,8 @@ _VERSION_OF = (
     " AND e.{column} = {{row}}.number)"
 )
 
+_READS = "scaicms.features.content.access:reads_fields"
+
 # What a change of a content type rewrites.
 TYPED_ROWS = (
     TypedRows(
@@ -37,6 +39,7 @@ TYPED_ROWS = (
         key_type="uuid",
         belongs="r.item_id IN (SELECT id FROM items WHERE type_id = $1)",
         private=True,
+        reads=_READS,
         references="content_references",
         keyed=("stamps", "published_stamps"),
         settle=_IN_STEP,
@@ -47,6 +50,7 @@ TYPED_ROWS = (
         key_type="bigint",
         belongs="r.type_id = $1",
         private=False,
+        reads=_READS,
         rendered=True,
         indexed="type_id = '{type_id}'",
     ),
@@ -56,6 +60,7 @@ TYPED_ROWS = (
         key_type="bigint",
         belongs="r.type_id = $1",
         private=True,
+        reads=_READS,
         past=True,
         states={
             "published": _VERSION_OF.format(column="published_version"),
@@ -68,6 +73,7 @@ TYPED_ROWS = (
         key_type="bigint",
         belongs="r.type_id = $1",
         private=False,
+        reads=_READS,
         rendered=True,
         past=True,
         states={"now": "{row}.valid_to = 'infinity'"},

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from scaicms.features.content import import_sources, permissions, repository, revision_repository
+from scaicms.features.content import access, import_sources, permissions, repository, revision_repository
 from scaicms.features.content.errors import SlugTakenError, SourceTakenError
 from scaicms.features.content.import_entries import ImportedEntries
 from scaicms.features.content.import_publication import ImportedPublication
 from scaicms.features.content.import_report import Report
-from scaicms.features.content.import_sources import Joined, Sources
+from scaicms.features.content.import_sources import Caller, Joined, Sources
 from scaicms.features.content.import_terms import ImportedTerms, Named
 from scaicms.features.content.importing import ImportOptions, ImportService, keys_of, mapping_of
 from scaicms.features.content.publishing import PublishingService
@@ -266,8 +266,12 @@ class _Importer:
     async def _sources(self, row: Row, verdict: Verdict | None) -> Sources:
         joined = Joined(row.key, row.base or row.key, row.item_key, row.locale or self._site.default_locale)
         digest = row.digest.encode() + self._salt + (verdict.digest() if verdict is not None else b"")
+        if access.reads_fields(self._principal, self._site.id, self._type.key, joined.locale) is not None:
+            # What others have imported may hold what this caller may not read: an equal row does not tell.
+            digest += str(self._principal.author_id).encode()
         scope = _within(self._principal.scope(permissions.UPDATE.code, self._site.id), joined.locale)
-        return await import_sources.look_up(self._site, self._type.id, joined, digest, scope)
+        caller = Caller(self._principal, scope)
+        return await import_sources.look_up(self._site, self._type.id, joined, digest, caller)
 
     async def _store(self, row: Row, report: Report) -> str:
         verdict = self._verdict(row)
@@ -289,8 +293,8 @@ class _Importer:
             if verdict.warning is not None:
                 self._tell(report, "warning", row, "not_published", verdict.warning)
         await import_sources.put(self._site.id, self._type.id, sources.key, sources.digest, item_id)
-        if sources.key != row.item_key:
-            await import_sources.put_item(self._site.id, self._type.id, row.item_key, item_id)
+        if sources.key != sources.item_key:
+            await import_sources.put_item(self._site.id, self._type.id, sources.item_key, item_id)
         if sources.stray not in (None, item_id):
             warn("Before it was joined with others this row was an item of its own, which stays as it is.")
         return outcome

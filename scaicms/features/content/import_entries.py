@@ -7,7 +7,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.content import translation_repository
+from scaicms.features.content import access, permissions, translation_repository
 from scaicms.features.content.import_publication import ImportedPublication
 from scaicms.features.content.reading.mapping import MappedRow
 from scaicms.features.content.reading.marks import Verdict
@@ -34,6 +34,13 @@ class _There:
     drafts: Mapping[str, Record]
     locale: str
     """That of the row."""
+    views: Mapping[str, access.View | None]
+    """What the importer may read of the item in each locale."""
+
+    def shows(self, locale: str, key: str) -> bool:
+        """Whether the importer may know the value of a field."""
+        seen = self.views.get(locale)
+        return seen is not None and seen.shows(key)
 
     @property
     def synchronous(self) -> list[str]:
@@ -109,20 +116,26 @@ class ImportedEntries:
             return None
         locale = known_locale(self._site, mapped.locale)
         drafts = {row["locale"]: row for row in rows if row["locale"] in self._order}
-        there = _There(item_id, rows[0]["slug"], drafts, locale)
+        there = _There(item_id, rows[0]["slug"], drafts, locale, self._views(rows[0], [locale, *drafts]))
         leader = self.first([locale, *drafts])
         if leader == locale:
             await self._lead(there, mapped, given, warn)
         else:
             shows = await self._follow(there, leader, mapped, given, warn)
             if verdict is not None and shows and not there.is_current(leader):
-                verdict = await self._held_back(item_id, leader, shows, verdict)
+                verdict = await self._held_back(there, leader, shows, verdict)
         if verdict is not None:
             was_published = locale in drafts and drafts[locale]["published_version"] is not None
             await self._publication.apply(item_id, locale, verdict, is_published=was_published)
             if leader == locale and there.synchronous and verdict.state == "publish":
                 await self._publish_anew(there, warn)
         return Entered("updated" if locale in drafts else "translated", verdict)
+
+    def _views(self, row: Record, locales: Sequence[str]) -> dict[str, access.View | None]:
+        if not self._principal.may(permissions.READ_DRAFTS.code, self._site.id):
+            return {}
+        scope = self._principal.scope(permissions.READ_DRAFTS.code, self._site.id)
+        return {one: access.view(scope, self._type.key, one, row["created_by"]) for one in locales}
 
     async def _lead(self, there: _There, mapped: MappedRow, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
         """Write the row as it is, shared fields for all locales."""
@@ -140,7 +153,8 @@ class ImportedEntries:
             rows = await translation_repository.entries(self._site.id, there.item_id)
             after = next(json.loads(row["data"]) for row in rows if row["locale"] == there.locale)
             before, own = there.data(self.first(list(there.drafts))), self._type.localized_keys
-            shared = sorted((before.keys() | after.keys()) - own)
+            known = [key for key in before.keys() | after.keys() if there.shows(there.locale, key)]
+            shared = sorted(set(known) - own)
             if changed := [key for key in shared if before.get(key) != after.get(key)]:
                 warn(f"{', '.join(changed)}: shared by all locales, and now as this one says.")
 
@@ -159,26 +173,29 @@ class ImportedEntries:
         shared = {key: value for key, value in base.items() if key not in own}
         checked = await validate_data(self._type, {**shared, **mapped.data}, base)
         named = [key for key in mapped.data if key not in own and (mapped.names_itself or key != "title")]
-        if differing := sorted(key for key in named if checked.get(key) != base.get(key)):
+        known = [key for key in named if there.shows(leader, key)]
+        if differing := sorted(key for key in known if checked.get(key) != base.get(key)):
             warn(f"{', '.join(differing)}: shared by all locales, and left as {leader} has it.")
-        if mapped.has_slug and mapped.slug != there.slug:
+        if mapped.has_slug and mapped.slug != there.slug and any(there.views.values()):
             warn(f"An item has one slug; it stays {there.slug}, not {mapped.slug}.")
         await self._compare_terms(there, leader, given, warn)
         written, _ = await self._translations.put(self._principal, self._site, there.item_id, there.locale, data)
         _report_lapse(written, warn)
         fields = self._type.fields
-        not_said = [key for key in shared if key not in named and shared[key] != fields[key].default]
+        not_said = [key for key in shared if key not in known and shared[key] != fields[key].default]
         return sorted({*not_said, *differing} & shared.keys())
 
-    async def _held_back(self, item_id: UUID, leader: str, shows: Sequence[str], verdict: Verdict) -> Verdict:
+    async def _held_back(self, there: _There, leader: str, shows: Sequence[str], verdict: Verdict) -> Verdict:
         """The verdict on a row that would show values of its leading row, which is not public itself."""
-        if verdict.state == "draft" or await self._publication.is_public_by(item_id, leader, verdict.start):
+        if verdict.state == "draft" or await self._publication.is_public_by(there.item_id, leader, verdict.start):
             return verdict
-        reason = f"{', '.join(shows)}: shared with {leader}, which is not published"
+        reason = "it shares values with a locale that is not published"
+        if known := [key for key in shows if there.shows(leader, key)]:
+            reason = f"{', '.join(known)}: shared with {leader}, which is not published"
         return Verdict("draft", reason, is_certain=False, warning=f"Not published. {reason}.")
 
     async def _compare_terms(self, there: _There, leader: str, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
-        if not given:
+        if not given or not there.shows(leader, "taxonomies"):
             return
         found = await self._links.of_items(self._site, [there.item_id], leader)
         terms = {(term.taxonomy, str(term.id)) for term in found.get(there.item_id, ())}
@@ -198,7 +215,8 @@ class ImportedEntries:
                 except AppError as error:
                     if db.is_race(error) or error.status >= 500:
                         raise
-                    warn(f"{locale} shows its shared fields as they were: {error.in_words}")
+                    if there.views.get(locale) is not None:
+                        warn(f"{locale} shows its shared fields as they were: {error.in_words}")
 
 
 def _report_lapse(written: Written, warn: Warn) -> None:

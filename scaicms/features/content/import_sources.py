@@ -5,22 +5,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from asyncpg import Record
+
+from scaicms.features.content import access
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.reaching import reached
 from scaicms.infra import db
 from scaicms.kit import json
-from scaicms.kit.principal import Scope
+from scaicms.kit.principal import Principal, Scope
 from scaicms.kit.sites import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """A source seen before: the item it became and the digest of what was imported, empty where only rows that join it
-    were. `foreign`: the item is there, be it in the trash, and out of reach."""
+    were. `foreign`: the item is there, be it in the trash, and out of reach. `hidden`: it does not exist for the
+    caller."""
 
     item_id: UUID
     digest: str
     foreign: bool
+    hidden: bool
 
 
 MAX_KEY = 1024
@@ -46,6 +51,7 @@ class Sources:
     """What is known of a row: under which key, the digest of it as it is now, and the item that it is about."""
 
     key: str
+    item_key: str
     digest: str
     item_id: UUID | None
     are_unchanged: bool
@@ -55,12 +61,32 @@ class Sources:
     """Whether an item that it became is out of reach."""
 
 
-async def look_up(site: Site, type_id: UUID, joined: Joined, digest: bytes, scope: Scope | None) -> Sources:
-    """What earlier imports made of a row that has this content, for who reaches so far."""
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who imports, and how far they may update items in the locale of a row."""
+
+    principal: Principal
+    scope: Scope | None
+
+    def own(self, key: str) -> str:
+        """A key that is this caller's alone. No other begins with three slashes."""
+        return f"///{self.principal.author_id}/{key}"
+
+
+async def look_up(site: Site, type_id: UUID, joined: Joined, digest: bytes, caller: Caller) -> Sources:
+    """What earlier imports made of a row that has this content.
+
+    Where a source has become an item that does not exist for the caller, neither does the source: it has another key
+    for them, as has all that the row is known by.
+    """
     key, named = joined.key(joined.item, site), joined.key(joined.base, site)
     if key != joined.name:
         digest += json.dumps([joined.item, joined.locale])
-    known = await _find(site.id, type_id, dict.fromkeys((key, joined.item, named, joined.name)), scope)
+    names = list(dict.fromkeys((key, joined.item, named, joined.name)))
+    found = await _find(site, type_id, [*names, *map(caller.own, names)], caller)
+    is_own = any(name in found and found[name].hidden for name in names) or any(map(found.get, map(caller.own, names)))
+    as_known = caller.own if is_own else str
+    known = {name: found[as_known(name)] for name in names if as_known(name) in found}
     now = hashlib.sha256(digest).hexdigest()
     mine, item = known.get(key), known.get(joined.item)
     if item is None and (alone := known.get(named)) is not None and alone.digest:
@@ -72,22 +98,31 @@ async def look_up(site: Site, type_id: UUID, joined: Joined, digest: bytes, scop
     item_id = item.item_id if item is not None else None
     stray_id = stray.item_id if stray is not None else None
     are_foreign = any(one is not None and one.foreign for one in (mine, item, stray))
-    return Sources(key, now, item_id, are_unchanged, stray_id, are_foreign)
+    return Sources(as_known(key), as_known(joined.item), now, item_id, are_unchanged, stray_id, are_foreign)
 
 
-async def _find(site_id: UUID, type_id: UUID, keys: Iterable[str], scope: Scope | None) -> dict[str, Known]:
+async def _find(site: Site, type_id: UUID, keys: Iterable[str], caller: Caller) -> dict[str, Known]:
     stored = {_stored(key): key for key in keys}
     bound = Bound(3)
     rows = await db.fetch(
-        f"""SELECT s.source_key, s.item_id, s.digest, i.id IS NOT NULL AND NOT {reached(scope, bound)} AS foreign
+        f"""SELECT s.source_key, s.item_id, s.digest, t.key AS type, i.created_by,
+                   i.id IS NOT NULL AND NOT {reached(caller.scope, bound)} AS foreign,
+                   (SELECT jsonb_object_agg(e.locale, e.published_version IS NOT NULL) FROM entries e
+                    WHERE e.item_id = i.id) AS locales
             FROM import_sources s LEFT JOIN items i ON i.id = s.item_id LEFT JOIN content_types t ON t.id = i.type_id
             WHERE s.site_id = $1 AND s.type_id = $2 AND s.source_key = ANY($3)""",
-        site_id,
+        site.id,
         type_id,
         list(stored),
         *bound.arguments,
     )
-    return {stored[row["source_key"]]: Known(row["item_id"], row["digest"], row["foreign"]) for row in rows}
+    return {stored[row["source_key"]]: _known(site, row, caller.principal) for row in rows}
+
+
+def _known(site: Site, row: Record, principal: Principal) -> Known:
+    locales = json.loads(row["locales"]) if row["locales"] is not None else {}
+    exists = not locales or access.knows_item(principal, site.id, row["type"], row["created_by"], locales)
+    return Known(row["item_id"], row["digest"], row["foreign"], not exists)
 
 
 async def put(site_id: UUID, type_id: UUID, key: str, digest: str, item_id: UUID) -> None:

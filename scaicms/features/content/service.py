@@ -348,7 +348,12 @@ class ContentService(Service):
         all_terms: bool = False,
         writer: Principal | None = None,
     ) -> Item:
-        """The item with these terms; `writer` needs the right to change them where it has others."""
+        """The item with these terms; `writer` needs the right to change them where it has others, and to name any where
+        they may not read which it has."""
+        if writer is not None and given:
+            seen = access.draft_view(writer, item)
+            if seen is None or not seen.shows("taxonomies"):
+                access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])
         if all_terms:
             given = {**dict.fromkeys(await self._terms.keys(site)), **given}
         if not await self._terms.assign(site, item.id, await self._terms.resolve(site, given)):

@@ -37,6 +37,7 @@ from scaicms.kit.principal import SYSTEM
 BATCH = 200
 FORGET_BATCH = 5_000
 MAX_SAID = 20
+NOT_UNIQUE = "not_unique"
 # How long the exchange waits for writers to finish; longer, and all of them would wait behind it.
 LOCK_SECONDS = 1.0
 # After each batch, a pause as long as the batch took: half of a worker, half of its share of the database.
@@ -159,7 +160,7 @@ class _Run:
         made = await remaker.page(table, self.plan.id, after=after, limit=limit)
         failing = [(row, error) for row, remade in made for error in remade.errors]
         if failing:
-            raise _fails([_about(row, error) for row, error in failing])
+            raise _fails([error for _, error in failing])
         new_rows = [await remaker.new_row(table, row, remade) for row, remade in made]
         await stored.stage(table, self.plan.id, new_rows)
         return [row for row, _ in made], len(made) < limit
@@ -209,8 +210,8 @@ class _Run:
                     continue
                 alike = await stored.duplicates(table, row.id, change.new_key, 20, localized=change.localized)
                 if alike:
-                    wrong = FieldError(f"/data/{change.new_key}", "not_unique", "Another item has this value.")
-                    raise _fails([_about(found, wrong) for found in alike])
+                    wrong = FieldError(f"/data/{change.new_key}", NOT_UNIQUE, "Another item has this value.")
+                    raise _fails([wrong])
 
     async def _switch(self, row: ContentTypeRow, changed: int) -> None:
         actor = await self._authenticator.principal_of(self.plan.actor_kind, self.plan.actor_id)
@@ -240,9 +241,7 @@ class _Run:
 
 
 def _fails(errors: Sequence[FieldError]) -> PlanFailsError:
-    first = f"{PlanFailsError.message} The first is {errors[0].message} ({errors[0].pointer})"
-    return PlanFailsError(first, errors=errors[:MAX_SAID])
-
-
-def _about(row: Record, error: FieldError) -> FieldError:
-    return FieldError(error.pointer, error.code, f"{row['item_id']} in {row['locale']}: {error.message}")
+    """For whoever sees the job: where, and not in which items. A new plan names these to those who may read them."""
+    # Other messages may quote a value.
+    places = sorted({f"{e.pointer} ({e.message if e.code == NOT_UNIQUE else e.code})" for e in errors})[:MAX_SAID]
+    return PlanFailsError(f"{PlanFailsError.message} Where: {', '.join(places)}.")

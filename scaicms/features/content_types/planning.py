@@ -17,6 +17,7 @@ from scaicms.features.content_types.errors import (
 from scaicms.features.content_types.fields import FieldDefinition, all_components
 from scaicms.features.content_types.jobs import APPLY_PLAN, ApplyPayload
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow, SchemaVersionRow
+from scaicms.features.content_types.plan_reports import within_rights
 from scaicms.features.content_types.reach import readable, writable
 from scaicms.features.content_types.reshaping import inverted
 from scaicms.features.content_types.trying import Trial
@@ -36,11 +37,14 @@ class PlanService(Service):
     async def plan(
         self, principal: Principal, site: Site, key: str, proposal: tuple[FieldDefinition, ...]
     ) -> SchemaPlanRow:
-        """Say what a change would do to what is stored. Nothing changes."""
+        """Say what a change would do to what is stored. Nothing changes. Rows that the caller may not read are counted
+        and not named."""
         row = await writable(principal, site, key, lock=False)
         _check_sources(fields_of(row.definitions), proposal)
         await asyncio.to_thread(check_defaults, proposal)
-        return await _tried(principal, site, row, proposal)
+        plan = await _tried(principal, site, row, proposal)
+        plan.found = within_rights(_found(plan), principal, site, key)
+        return plan
 
     async def apply(self, principal: Principal, site: Site, key: str, plan_id: UUID) -> SchemaPlanRow:
         """Hand a plan to the workers.
@@ -57,7 +61,7 @@ class PlanService(Service):
                 raise PlanNotFoundError
             if plan.state != "planned" or plan.base_version != row.version:
                 raise PlanStaleError
-            return await _hand_over(principal, plan)
+            return await _hand_over(principal, site, row, plan)
 
     async def rollback(self, principal: Principal, site: Site, key: str) -> SchemaPlanRow:
         """Undo the last change of the fields, whether it came by a plan or at once; workers do it.
@@ -73,7 +77,8 @@ class PlanService(Service):
                 raise NothingToRollBackError
             last, before = newest
             proposal = inverted(fields_of(before.proposal), fields_of(last.proposal))
-            return await _hand_over(principal, await _tried(principal, site, row, proposal, undone=last.plan_id))
+            plan = await _tried(principal, site, row, proposal, undone=last.plan_id)
+            return await _hand_over(principal, site, row, plan)
 
     async def versions(
         self, principal: Principal, site: Site, key: str, *, limit: int, offset: int
@@ -111,12 +116,17 @@ async def _tried(
     )
 
 
-async def _hand_over(principal: Principal, plan: SchemaPlanRow) -> SchemaPlanRow:
+def _found(plan: SchemaPlanRow) -> dict[str, Any]:
     found: dict[str, Any] = plan.found  # type: ignore[assignment]  # JSON column, written here alone
-    failing = [row for change in found["changes"] for row in change["failing"]]
-    if failing:
-        about = [FieldError(row["pointer"], row["code"], f"{row['item_id']}: {row['message']}") for row in failing]
-        raise PlanFailsError(errors=about[:_MAX_SAID])
+    return found
+
+
+async def _hand_over(principal: Principal, site: Site, row: ContentTypeRow, plan: SchemaPlanRow) -> SchemaPlanRow:
+    if number := sum(change["failing_total"] for change in _found(plan)["changes"]):
+        seen = within_rights(_found(plan), principal, site, row.key)
+        failing = [one for change in seen["changes"] for one in change["failing"]]
+        about = [FieldError(one["pointer"], one["code"], f"{one['item_id']}: {one['message']}") for one in failing]
+        raise PlanFailsError(f"{PlanFailsError.message} Rows that fail: {number}.", errors=about[:_MAX_SAID])
     if await repository.is_being_changed(plan.type_id):
         raise PlanInProgressError
     plan.job_id = await enqueue(APPLY_PLAN.request(ApplyPayload(plan_id=plan.id), site_id=plan.site_id))

@@ -4,8 +4,9 @@ A plan's new rows wait in `content_type_plan_rows` until all are exchanged in on
 the plan is undone from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from asyncpg import Record
 from scaicms.infra import db
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.kit import json
+from scaicms.kit.principal import Principal
 
 _declared: list[TypedRows] = []
 
@@ -30,6 +32,17 @@ def tables() -> Sequence[TypedRows]:
 def present_tables() -> Sequence[TypedRows]:
     """Those whose rows may be a reason to refuse a change."""
     return tuple(table for table in _declared if not table.past)
+
+
+def fields_read(
+    name: str, principal: Principal, site_id: UUID, type_key: str, locale: str | None
+) -> frozenset[str] | None:
+    """The fields that somebody reads in all rows of a table (its `name`) of a type and locale; None is all."""
+    table = next((table for table in _declared if table.name == name), None)
+    if table is None:
+        return frozenset()
+    reads: Callable[..., frozenset[str] | None] = resolve_name(table.reads)
+    return reads(principal, site_id, type_key, locale)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ class Finding:
         self.failing_total += 1
         if len(self.failing) < MAX_FAILING:
             place = {"item_id": str(row["item_id"]), "locale": row["locale"], "row": table.name}
-            self.failing.append({**place, **error.as_dict()})
+            keys = {self.change.old_key, error.pointer.split("/")[2]} - {None}
+            self.failing.append({**place, **error.as_dict(), "keys": sorted(map(str, keys))})
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
+from scaicms.features.content.permissions import READ_DRAFTS
 from scaicms.features.search import permissions
 from scaicms.features.search.errors import JobEndedError, JobNotEndedError, JobNotFoundError, QueueNotFoundError
 from scaicms.features.search.events import (
@@ -31,6 +32,7 @@ from scaicms.kit.sites import Site
 JSON_COLUMNS = ("progress", "result")
 SHARED_SECONDS = 1.0
 PRUNE_BATCH = 5000
+HIDDEN_ERROR = "It failed. Who asked for it, and who reads all drafts of the site, can read why."
 
 
 class QueueService(Service):
@@ -70,33 +72,33 @@ class QueueService(Service):
             limit=query.page_size,
             offset=query.offset,
         )
-        return [_job(row) for row in rows], total
+        return [_job(principal, row) for row in rows], total
 
     async def job(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
         row = await stats.get_job(job_id, site_id=_scope(principal, site, permissions.QUEUES.code))
         if row is None:
             raise JobNotFoundError
-        return _job(row)
+        return _job(principal, row)
 
     async def retry(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
         """Put an ended job back as if it were new."""
         scope = _scope(principal, site, permissions.OPERATE.code)
         async with db.transaction():
-            job = await self._existing(job_id, scope)
+            job = await self._existing(principal, job_id, scope)
             if not await control.retry(job_id, site_id=scope):
                 raise JobNotEndedError
             await record(JobRetried(site_id=job.site_id, aggregate_id=job_id), actor=principal)
-            return await self._existing(job_id, scope)
+            return await self._existing(principal, job_id, scope)
 
     async def cancel(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
         """End a waiting job, ask a running one to stop."""
         scope = _scope(principal, site, permissions.OPERATE.code)
         async with db.transaction():
-            job = await self._existing(job_id, scope)
+            job = await self._existing(principal, job_id, scope)
             if await control.cancel(job_id, site_id=scope, services=self._services) is None:
                 raise JobEndedError
             await record(JobCancelled(site_id=job.site_id, aggregate_id=job_id), actor=principal)
-            return await self._existing(job_id, scope)
+            return await self._existing(principal, job_id, scope)
 
     async def replay(self, principal: Principal, site: Site | None, which: ReplayJobs) -> int:
         """Put failed jobs back; how many."""
@@ -154,11 +156,11 @@ class QueueService(Service):
             return []
 
     @staticmethod
-    async def _existing(job_id: UUID, scope: UUID | None) -> JobOut:
+    async def _existing(principal: Principal, job_id: UUID, scope: UUID | None) -> JobOut:
         row = await stats.get_job(job_id, site_id=scope)
         if row is None:
             raise JobNotFoundError
-        return _job(row)
+        return _job(principal, row)
 
 
 def _scope(principal: Principal, site: Site | None, permission: str) -> UUID | None:
@@ -175,8 +177,23 @@ def _known(queue: str) -> None:
         raise QueueNotFoundError
 
 
-def _job(row: Any) -> JobOut:
+def _job(principal: Principal, row: Any) -> JobOut:
+    """A job as the caller may see it. What acts for somebody, as imports do, reports to them and to those who read all
+    drafts of the site; others get its figures alone."""
     values = dict(row)
+    actor = values.pop("actor_kind"), values.pop("actor_id")
+    is_whole = actor[0] is None or actor == (principal.kind, str(principal.id)) or _reads_all(principal, row["site_id"])
     for column in JSON_COLUMNS:
-        values[column] = json.loads(values[column]) if values[column] is not None else None
+        value = json.loads(values[column]) if values[column] is not None else None
+        values[column] = value if is_whole else _figures_alone(value)
+    if not is_whole and values["last_error"] is not None:
+        values["last_error"] = HIDDEN_ERROR
     return JobOut.model_validate(values)
+
+
+def _reads_all(principal: Principal, site_id: UUID | None) -> bool:
+    return principal.may(READ_DRAFTS.code, site_id) and principal.scope(READ_DRAFTS.code, site_id) is None
+
+
+def _figures_alone(value: Any) -> Any:
+    return {key: one for key, one in value.items() if isinstance(one, int)} if isinstance(value, dict) else None

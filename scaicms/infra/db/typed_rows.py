@@ -17,6 +17,9 @@ class TypedRows:
     """SQL that tells whether the row `r` is of the type $1."""
     private: bool
     """Whether `data` holds private fields."""
+    reads: str
+    """Where the function is (`module:attribute`) that tells which fields a principal reads in all rows of a type and
+    locale at a site; None is all."""
     rendered: bool = False
     """Whether rows also have `body`, the complete JSON with what readers get as its `data`, and its `etag`."""
     indexed: str | None = None

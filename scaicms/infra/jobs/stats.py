@@ -76,7 +76,8 @@ _PROMISED = f"SELECT q.queue, count(*) / greatest(min(minutes), 0.01) AS enqueue
 _PAUSED = "SELECT queue, true AS paused FROM queue_pauses"
 
 JOB_COLUMNS = f"""id, queue, name, {SHOWN_STATE} AS state, site_id, priority, attempts, max_attempts, lost_leases,
-    run_at, lease_until, worker, cancel_requested, progress, result, last_error, created_at, started_at, finished_at"""
+    run_at, lease_until, worker, cancel_requested, progress, result, last_error, created_at, started_at, finished_at,
+    payload->>'actor_kind' AS actor_kind, payload->>'actor_id' AS actor_id"""
 
 
 async def queue_figures(redis: ArqRedis, site_id: UUID | None) -> list[dict[str, Any]]:
