@@ -1,5 +1,6 @@
 """`create_services()`: what every process connects and runs, be it web, worker or a command."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -13,6 +14,8 @@ from scaicms.infra.jobs.giving_up import declare_tasks
 from scaicms.infra.jobs.metrics import declare_figures
 from scaicms.infra.resources import open_resources
 from scaicms.infra.services import Services
+from scaicms.infra.storage.sweep import declare_files
+from scaicms.infra.temporary import remove_abandoned
 from scaicms.settings import Settings
 
 
@@ -24,8 +27,11 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     declare_rows(registry.typed_rows())
     declare_locale_rows(registry.locale_rows())
     declare_parts(registry.bundle_parts())
+    declare_files(registry.stored_files())
     declare_figures(registry.figures())
     declare_tasks(registry.tasks)
     registry.connect_events()
+    if kind == "worker":
+        await asyncio.to_thread(remove_abandoned)
     async with open_resources(settings, registry.model_modules(), kind=kind) as resources:
         yield Services(resources)

@@ -23,6 +23,7 @@ from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, fan_out, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.infra.jobs.metrics import Figures
+from scaicms.infra.storage.sweep import StoredFiles
 from scaicms.kit.permissions import Permission
 from scaicms.web.feature import Feature
 
@@ -97,6 +98,10 @@ def locale_rows() -> list[LocaleRows]:
 
 def bundle_parts() -> dict[str, str]:
     return {name: part for feature in FEATURES for name, part in feature.bundle.items()}
+
+
+def stored_files() -> list[StoredFiles]:
+    return [files for feature in FEATURES for files in feature.stored_files]
 
 
 def figures() -> list[Figures]:

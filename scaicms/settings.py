@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     export_spool_bytes: int = Field(default=4 * 1024**3, ge=1024 * 1024)
     """Size of the temporary file that an export of content may fill while its reader is slow."""
     body_limit: int = Field(default=1024 * 1024, ge=1024)
+    storage_grace_hours: float = Field(default=24.0, ge=1)
+    """How old a stored file without a row must be before the sweep removes it."""
     upload_limit: int = Field(default=200 * 1024 * 1024, ge=1024)
     body_idle_seconds: float = Field(default=10.0, gt=0)
 

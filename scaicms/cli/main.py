@@ -24,6 +24,7 @@ COMMANDS = {
     "openapi": "scaicms.cli.openapi:openapi",
     "new-feature": "scaicms.cli.scaffold:new_feature",
     "jobs": "scaicms.cli.jobs:app",
+    "storage": "scaicms.cli.storage:app",
     "user": "scaicms.cli.users:app",
 }
 """Where each command is. Only the one that runs is imported: a worker should not hold what `scaicms dev` needs."""

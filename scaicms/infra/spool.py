@@ -12,7 +12,7 @@ from tempfile import SpooledTemporaryFile
 
 import structlog
 
-from scaicms.kit.errors import UnavailableError
+from scaicms.kit.errors import StorageFullError, UnavailableError, is_disk_full
 
 MEMORY_BYTES = 256 * 1024
 """A smaller answer needs no file."""
@@ -41,7 +41,8 @@ class _Spool:
         """Append all of a source.
 
         Raises:
-            SpoolFullError: it has more bytes than the limit, or the disk is full.
+            SpoolFullError: it has more bytes than the limit, or the file cannot be written.
+            StorageFullError: the disk is full.
         """
         async with contextlib.aclosing(source):
             async for chunk in source:
@@ -52,7 +53,7 @@ class _Spool:
                     await asyncio.to_thread(self._append, chunk)
                 except OSError as error:
                     log.error("spool.full", reason=error.strerror)
-                    raise SpoolFullError from None
+                    raise StorageFullError if is_disk_full(error) else SpoolFullError from None
                 self.has_more.set()
 
     async def take(self) -> bytes:

@@ -112,7 +112,7 @@ class UnavailableError(AppError):
         super().__init__(message, headers={"Retry-After": str(retry_after)})
 
 
-NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Numbers of errors of the operating system: the disk is full, or the part of it that an account may use."""
 
 

@@ -9,6 +9,7 @@ from scaicms.infra.events import Event, Fanout
 from scaicms.infra.events.record import Subscriber
 from scaicms.infra.jobs.declare import Periodic
 from scaicms.infra.jobs.metrics import Figures
+from scaicms.infra.storage.sweep import StoredFiles
 from scaicms.kit.permissions import Permission
 
 
@@ -43,6 +44,8 @@ class Feature:
     """Parts of bundles → where the `BundlePart` is, for `/content-types/bundle`."""
     typed_rows: Sequence[TypedRows] = ()
     """Tables with `data` of content types, for whoever changes the types."""
+    stored_files: Sequence[StoredFiles] = ()
+    """What it keeps in the file store, for the sweep that removes files without a row."""
     figures: Sequence[Figures] = ()
     """Gauges that `/metrics` asks the database for."""
     locale_rows: Sequence[LocaleRows] = ()

@@ -5,7 +5,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import count
 from xml.sax.saxutils import escape, unescape
@@ -24,6 +24,8 @@ class ObjectStore:
         self.answers = asyncio.Event()
         """Cleared while the store is frozen."""
         self.answers.set()
+        self.age = timedelta()
+        """How long ago everything was stored, as listings tell it."""
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._numbers = count(1)
 
@@ -75,7 +77,27 @@ class ObjectStore:
             self.objects.pop(unescape(key), None)
         return _xml(f"<DeleteResult>{''.join(f'<Deleted><Key>{key}</Key></Deleted>' for key in keys)}</DeleteResult>")
 
+    def _list(self, request: web.Request) -> web.Response:
+        """Two keys a page."""
+        after = request.query.get("continuation-token") or request.query.get("start-after", "")
+        prefix, moment = (
+            request.query.get("prefix", ""),
+            (datetime.now(UTC) - self.age).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        )
+        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        more = f"<NextContinuationToken>{escape(keys[1])}</NextContinuationToken>" if len(keys) > 2 else ""
+        contents = "".join(
+            f"<Contents><Key>{escape(key)}</Key><LastModified>{moment}</LastModified>"
+            f"<ETag>{_etag(self.objects[key])}</ETag><Size>{len(self.objects[key])}</Size></Contents>"
+            for key in keys[:2]
+        )
+        return _xml(
+            f"<ListBucketResult><IsTruncated>{str(bool(more)).lower()}</IsTruncated>{more}{contents}</ListBucketResult>"
+        )
+
     def _get(self, request: web.Request, key: str) -> web.Response:
+        if not key and "list-type" in request.query:
+            return self._list(request)
         if key not in self.objects:
             return web.Response(status=404, text="<Error><Code>NoSuchKey</Code></Error>")
         body = self.objects[key]

@@ -1,7 +1,12 @@
 """Manifest."""
 
+from datetime import timedelta
+
 from scaicms.features.assets import events, permissions
+from scaicms.features.assets.jobs import SWEEP_STORAGE, SweepPayload
 from scaicms.infra.db.locale_rows import LocaleRows
+from scaicms.infra.jobs import Periodic
+from scaicms.infra.storage.sweep import StoredFiles
 from scaicms.web.feature import Feature
 
 TEXTS = LocaleRows(
@@ -23,5 +28,7 @@ FEATURE = Feature(
     events=events.ALL,
     tasks="scaicms.features.assets.tasks:TASKS",
     permissions=permissions.ALL,
+    periodic=(Periodic(SWEEP_STORAGE, SweepPayload(), timedelta(hours=6)),),
+    stored_files=(StoredFiles("assets", "assets/", "scaicms.features.assets.file_repository:keys_in_use"),),
     locale_rows=(TEXTS,),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 from scaicms.infra import db
 from scaicms.infra.media import Facts
 from scaicms.kit import json
+from scaicms.kit.ids import parse_id
 
 
 class Claimed(NamedTuple):
@@ -77,6 +78,16 @@ async def begin(site_id: UUID, file_id: UUID, job_id: UUID) -> Unread | None:
     return Unread(row["size"], row["raster_type"], row["filename"], row["attempts"]) if row is not None else None
 
 
+async def give_back(site_id: UUID, file_id: UUID) -> None:
+    """The last attempt at reading a file was none."""
+    await db.execute(
+        """UPDATE asset_files SET attempts = attempts - 1
+           WHERE id = $2 AND site_id = $1 AND status = 'processing' AND attempts > 0""",
+        site_id,
+        file_id,
+    )
+
+
 async def finish(site_id: UUID, file_id: UUID, facts: Facts) -> bool:
     """Say what a file is; whether it is still there."""
     return bool(
@@ -108,6 +119,14 @@ async def fail(site_id: UUID, file_id: UUID, problem: str, content_type: str) ->
             content_type,
         )
     )
+
+
+async def keys_in_use(keys: Sequence[str]) -> set[str]:
+    """Of these keys of stored files those whose file is known, and those that are not keys of files."""
+    ids = {key: parse_id(key.split("/")[1]) if key.count("/") == 2 else None for key in keys}
+    rows = await db.fetch("SELECT id FROM asset_files WHERE id = ANY($1)", [one for one in ids.values() if one])
+    known = {row["id"] for row in rows}
+    return {key for key, file_id in ids.items() if file_id is None or file_id in known}
 
 
 async def assets_of(file_id: UUID) -> Sequence[tuple[UUID, str]]:

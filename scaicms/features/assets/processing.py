@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from scaicms.features.assets import file_repository, permissions
@@ -18,6 +19,10 @@ from scaicms.infra.events import record_many
 from scaicms.infra.jobs import JobYieldError, TransientJobError
 from scaicms.infra.media import Facts, InterruptedReadError, MediaReader, UnreadableError
 from scaicms.infra.services import Service, Services
+from scaicms.infra.storage.blobs import Blob
+from scaicms.infra.storage.sweep import Swept, sweep
+from scaicms.infra.temporary import job_folder
+from scaicms.kit.errors import StorageFullError, UnavailableError
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
 
@@ -59,13 +64,18 @@ class FileService(Service):
             return None
         if file.attempts > MAX_ATTEMPTS:
             return await self._fail(principal, site, file_id, "Reading it was begun and broken off several times.")
-        with tempfile.TemporaryDirectory(prefix="scaicms-asset-") as folder:
+        with job_folder() as folder:
             try:
                 return await self._read(principal, site, file_id, file, Path(folder))
             except UnreadableError as error:
                 return await self._fail(principal, site, file_id, str(error))
             except FileNotFoundError:
                 return await self._fail(principal, site, file_id, "The file is missing in the storage.")
+            except (UnavailableError, StorageFullError, OSError):
+                # An outage or a full disk says nothing about the file.
+                async with db.transaction():
+                    await file_repository.give_back(site.id, file_id)
+                raise
             except InterruptedReadError as error:
                 raise TransientJobError(f"what reads files {error}", retry_after=RETRY_SECONDS) from error
 
@@ -86,6 +96,19 @@ class FileService(Service):
         principal.require(permissions.DELETE.code)
         for variant in (None, *VARIANTS):
             await self._storage.delete(key_of(file_id, variant))
+
+    def sweep(
+        self,
+        principal: Principal,
+        *,
+        grace: timedelta | None = None,
+        dry_run: bool = False,
+        resume: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[tuple[Swept, Sequence[Blob]]]:
+        """Remove stored files of every kind that no row names; see `infra.storage.sweep`."""
+        principal.require(permissions.DELETE.code)
+        grace = grace or timedelta(hours=self.resources.settings.storage_grace_hours)
+        return sweep(self._storage, grace=grace, dry_run=dry_run, resume=resume)
 
     async def _read(self, principal: Principal, site: Site, file_id: UUID, file: Unread, folder: Path) -> str:
         path, made = folder / "file", folder / "made"

@@ -18,7 +18,6 @@ from scaicms.features.assets.schemas import (
 )
 from scaicms.features.assets.service import IMAGE_BYTES, AssetService, Stored, key_of, variants
 from scaicms.infra.media import raster_type
-from scaicms.kit.errors import AppError
 from scaicms.kit.ids import new_id
 from scaicms.kit.locales import known_locale
 from scaicms.web.body import validate
@@ -91,13 +90,8 @@ async def upload_asset(call: Call) -> web.StreamResponse:
         idle_seconds=settings.body_idle_seconds,
     ) as upload:
         new = _form(upload)
-    stored = Stored(file_id, upload.filename, upload.size, upload.digest, head)
-    try:
+        stored = Stored(file_id, upload.filename, upload.size, upload.digest, head)
         asset = await call.get(AssetService).create(call.principal, call.site, stored, new)
-    except AppError:
-        # Of any other failure it is not known whether the asset is there after all: then its bytes must be.
-        await storage.delete(upload.key)
-        raise
     out = AssetAccepted.model_validate({**_values(call, asset, None), "job_id": asset.file.job_id})
     return accepted(out, f"/api/v1/assets/{asset.id}")
 

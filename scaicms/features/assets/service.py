@@ -1,6 +1,7 @@
 """Use cases of assets. Reading their files is in `processing`, sending them in `file_routes`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,9 @@ from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.media import raster_type
 from scaicms.infra.services import Service
+from scaicms.infra.storage import Storage
 from scaicms.kit.clock import utcnow
-from scaicms.kit.errors import FieldError, InvalidError
+from scaicms.kit.errors import FieldError, InvalidError, UnavailableError
 from scaicms.kit.ids import new_id
 from scaicms.kit.locales import known_locale
 from scaicms.kit.permissions import Permission
@@ -104,7 +106,7 @@ class AssetService(Service):
         if not claimed.is_new:
             if claimed.given_up:
                 await storage.copy(arrived, key_of(claimed.id))
-            db.after_commit(lambda: storage.delete(arrived))
+            db.after_commit(lambda: _discard(storage, arrived))
         if claimed.is_new or claimed.given_up:
             payload = FilePayload(file_id=claimed.id)
             job_id = await enqueue(READ_FILE.request(payload, site_id=site.id, dedupe_key=f"file:{claimed.id}"))
@@ -165,6 +167,11 @@ class AssetService(Service):
                 documents=usage.documents,
             )
             await record(fact, actor=principal)
+
+
+async def _discard(storage: Storage, key: str) -> None:
+    with suppress(UnavailableError):  # nothing names these bytes: the sweep of the storage removes them
+        await storage.delete(key)
 
 
 async def known_assets(site_id: UUID, asset_ids: Sequence[UUID], *, hold: bool = False) -> Mapping[UUID, str | None]:

@@ -9,6 +9,7 @@ from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.jobs import Periodic
 from scaicms.infra.jobs.metrics import Figures
+from scaicms.infra.storage.sweep import StoredFiles
 from scaicms.web.feature import Feature
 
 # After a plan has made a field shared: a draft that was what is published and is not any more is a new version of it,
@@ -140,6 +141,7 @@ FEATURE = Feature(
     permissions=permissions.ALL,
     targets={"content": "scaicms.features.content.authority:content"},
     typed_rows=TYPED_ROWS,
+    stored_files=(StoredFiles("imports", "imports/", "scaicms.features.content.import_sources:uploads_in_use"),),
     figures=(DUE,),
     locale_rows=(TRANSLATIONS,),
 )

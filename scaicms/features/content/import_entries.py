@@ -192,7 +192,7 @@ class ImportedEntries:
         reason = "it shares values with a locale that is not published"
         if known := [key for key in shows if there.shows(leader, key)]:
             reason = f"{', '.join(known)}: shared with {leader}, which is not published"
-        return Verdict("draft", reason, is_certain=False, warning=f"Not published. {reason}.")
+        return Verdict("draft", reason, is_certain=False, warning=f"Not published: {reason}.")
 
     async def _compare_terms(self, there: _There, leader: str, given: Mapping[str, Sequence[str]], warn: Warn) -> None:
         if not given or not there.shows(leader, "taxonomies"):

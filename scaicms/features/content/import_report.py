@@ -39,6 +39,11 @@ class Report:
     """Which those are, and why."""
     not_published_left_out: int = 0
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row has been taken in, or was refused."""
+        return 0 < self.total <= self.done
+
     def as_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
 

@@ -1,13 +1,14 @@
 """Which item each source of earlier imports became, and which all sources of one name."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from asyncpg import Record
 
 from scaicms.features.content import access
+from scaicms.features.content.jobs import IMPORT_CONTENT
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.reaching import reached
 from scaicms.infra import db
@@ -150,6 +151,17 @@ async def put_item(site_id: UUID, type_id: UUID, item_key: str, item_id: UUID) -
         _stored(item_key),
         item_id,
     )
+
+
+async def uploads_in_use(keys: Sequence[str]) -> set[str]:
+    """Of these keys of uploads those that an import may still need: all but finished ones can be retried."""
+    rows = await db.fetch(
+        """SELECT payload->>'upload' AS upload FROM jobs
+           WHERE name = $1 AND state <> 'done' AND payload->>'upload' = ANY($2)""",
+        IMPORT_CONTENT.name,
+        list(keys),
+    )
+    return {row["upload"] for row in rows}
 
 
 def _stored(key: str) -> str:

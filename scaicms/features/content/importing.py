@@ -59,9 +59,7 @@ class ImportService(Service):
 
     def check_export(self, principal: Principal, site: Site) -> None:
         """Refuse to take in an export for who may not write everything: it says who created what, and when."""
-        # Reading too: the report says which items are as the file has them.
-        needed = (permissions.IMPORT, permissions.CREATE, permissions.UPDATE, permissions.PUBLISH)
-        for permission in (*needed, permissions.READ_DRAFTS):
+        for permission in (permissions.IMPORT, permissions.CREATE, permissions.UPDATE, permissions.PUBLISH):
             principal.require(permission.code, site.id)
             if principal.scope(permission.code, site.id) is not None:
                 raise principal.refusal(permission.code, f"Exports need {permission.code} without bounds.")

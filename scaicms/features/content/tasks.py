@@ -1,6 +1,5 @@
 """Job handlers: payload to service call."""
 
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -46,26 +45,39 @@ from scaicms.features.sites.service import SiteService
 from scaicms.infra.events import record
 from scaicms.infra.jobs import JobYieldError, PermanentJobError, RunningJob
 from scaicms.infra.jobs.declare import GivenUp, Task
+from scaicms.infra.temporary import job_folder
 from scaicms.kit.principal import SYSTEM
 
 # Half of what one attempt on the queue may take; then the import continues in another turn.
 TURN_SECONDS = IMPORT_CONTENT.seconds / 2
+MISSING_UPLOAD = "The uploaded file is not in the storage any more. Import it again."
 
 
 async def import_content(payload: ImportPayload, job: RunningJob) -> None:
-    """One turn of an import. The upload is removed when the whole of it is in."""
-    report = Report()
-    started = time.monotonic()
+    """One turn of an import. The upload is removed when the whole of it is in, and that is committed."""
+    report = Report.resumed(job.progress)
+    if report is None or not report.is_complete:
+        report = await _take_in(payload, job)
+    job.result = report.as_dict()
+    storage = job.services.resources.storage
+    job.when_finished(lambda: storage.delete(payload.upload))
 
+
+async def _take_in(payload: ImportPayload, job: RunningJob) -> Report:
+    """Go on with an import, until its end or that of this turn."""
+    report, started = Report(), time.monotonic()
     site = await job.services.get(SiteService).by_id(job.site_id)
     principal = await job.services.get(Authenticator).principal_of(payload.actor_kind, payload.actor_id)
     options = ImportOptions(payload.type, payload.publish, payload.dry_run, payload.mapping, payload.format)
     importer: ImportBatches | RestoreBatches = job.services.get(ImportBatches)
     if payload.format == "export":
         importer = job.services.get(RestoreBatches)
-    with tempfile.TemporaryDirectory(prefix="scaicms-import-") as folder:
+    with job_folder() as folder:
         path = Path(folder) / "upload"
-        await job.services.resources.storage.download(payload.upload, path)
+        try:
+            await job.services.resources.storage.download(payload.upload, path)
+        except FileNotFoundError:
+            raise PermanentJobError(MISSING_UPLOAD) from None
         try:
             batches = importer.batches(
                 principal,
@@ -81,8 +93,7 @@ async def import_content(payload: ImportPayload, job: RunningJob) -> None:
                     raise JobYieldError
         except SourceError as error:
             raise PermanentJobError(str(error)) from error
-    job.result = report.as_dict()
-    await job.services.resources.storage.delete(payload.upload)
+    return report
 
 
 async def refresh_terms(payload: RefreshTermsPayload, job: RunningJob) -> None:

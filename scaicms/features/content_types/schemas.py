@@ -89,7 +89,9 @@ class PlannedChange(Answer):
     items: int = Field(
         default=0, description="Of a field that becomes shared (`share`): items of which locales have different values."
     )
-    failing: list[FailingRow] = Field(description="The first 100 rows that would not fit.")
+    failing: list[FailingRow] = Field(
+        description="Of the first 100 rows that would not fit, those that the caller may read (`content:read_drafts`)."
+    )
     failing_total: int
     lock: Literal["none", "writes"] = Field(
         description="Who waits while rows are exchanged: nobody, or who writes items of the type. Readers never do."

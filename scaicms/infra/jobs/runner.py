@@ -217,6 +217,7 @@ class Runner:
             raise TransientJobError(f"took longer than {task.job.seconds:g} s") from error
         finally:
             keeper.cancel()
+        await running.clean_up()
 
     @staticmethod
     async def _finish(claim: Claim, running: RunningJob) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+import structlog
 
 from scaicms.infra.jobs import ledger
 from scaicms.infra.jobs.errors import JobCancelledError, StaleLeaseError
@@ -15,6 +18,8 @@ if TYPE_CHECKING:  # services are built over resources, which hold the doorbell:
     from scaicms.infra.jobs.claims import Claim
     from scaicms.infra.services import Services
 
+log = structlog.get_logger(__name__)
+
 
 class RunningJob:
     """The job at hand: its identity, the services to call, and how to report on the way."""
@@ -23,6 +28,7 @@ class RunningJob:
         self._claim = claim
         self._slots = slots
         self._interruptible: asyncio.Task[Any] | None = None
+        self._when_finished: Callable[[], Awaitable[None]] | None = None
         self.services = services
         self.result: Any = None
         """Kept with the finished job and shown by `GET /search/jobs/{id}`; JSON-safe."""
@@ -62,6 +68,19 @@ class RunningJob:
     def interruptible(self, task: asyncio.Task[Any] | None) -> None:
         """What may be interrupted when the job is to stop: work in one transaction, which leaves nothing behind."""
         self._interruptible = task
+
+    def when_finished(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do this once the job is finished and that is committed: clean up what another attempt would need. It is not
+        done where the process ends before."""
+        self._when_finished = act
+
+    async def clean_up(self) -> None:
+        """What `when_finished` was given; that it fails is logged and changes nothing."""
+        if self._when_finished is not None:
+            try:
+                await self._when_finished()
+            except Exception as error:  # noqa: BLE001 - the job is done whatever this meets
+                log.warning("job.clean_up_failed", job_id=str(self.id), error=f"{type(error).__name__}: {error}")
 
     def cancel(self) -> None:
         """Stop: an atomic job at once, the others at their next checkpoint."""

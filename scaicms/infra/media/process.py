@@ -7,6 +7,7 @@ to crash it, to fill the memory or never to end: it bounds itself, and nothing t
 
 import codecs
 import ctypes
+import errno
 import json
 import mimetypes
 import os
@@ -220,6 +221,8 @@ def answer(path: Path, folder: Path, name: str, content_type: str) -> dict[str, 
     except MemoryError:
         return {"problem": "The image takes more memory than reading one may."}
     except Exception as error:  # noqa: BLE001 - whatever a decoder raises, it is the file that cannot be read
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return {"no_space": True}
         return {"problem": f"The image cannot be read: {type(error).__name__}."}
 
 

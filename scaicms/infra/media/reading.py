@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scaicms.kit.errors import StorageFullError
 from scaicms.kit.schemas import DEFER
 
 SCRIPT = Path(__file__).with_name("process.py")
@@ -54,6 +55,10 @@ class Facts(_Said):
     variants: list[VariantFacts] = Field(default_factory=list, max_length=10)
 
 
+class _NoSpace(_Said):
+    no_space: Literal[True]
+
+
 class _Problem(_Said):
     problem: str = Field(max_length=300)
 
@@ -70,11 +75,15 @@ class MediaReader:
         Raises:
             UnreadableError: it begins like an image and is none that can be read.
             InterruptedReadError: the process came to an end, or took too long.
+            StorageFullError: there is no space left for what it makes of the file.
         """
         said = await self._ask(path, folder, filename, raster_type or "")
         try:
             return Facts.model_validate_json(said)
         except ValidationError:
+            with suppress(ValidationError):
+                _NoSpace.model_validate_json(said)
+                raise StorageFullError from None
             with suppress(ValidationError):
                 raise UnreadableError(_Problem.model_validate_json(said).problem) from None
             raise InterruptedReadError("said nothing that makes sense") from None

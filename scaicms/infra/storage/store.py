@@ -1,9 +1,10 @@
 """Put, read and delete blobs by key. Keys are ours (`imports/<id>`), never a caller's file name."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from scaicms.infra.storage.blobs import Blob, remove_local, walk
 from scaicms.kit.errors import NO_SPACE, StorageFullError, UnavailableError, is_disk_full
 from scaicms.settings import Settings
 
@@ -79,8 +81,10 @@ class _Writer:
 class Storage:
     """Blobs of one store. What it cannot do because the store is away raises `StorageAwayError`."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
+        self.folder = folder
+        """Where the blobs lie, if that is a local folder."""
         self._part_bytes = LOCAL_PART_BYTES if isinstance(store, LocalStore) else REMOTE_PART_BYTES
 
     @asynccontextmanager
@@ -96,15 +100,29 @@ class Storage:
             # What was begun stays beside the blobs until it is ended; then it is one, and can be removed.
             with suppress(StorageAwayError, StorageFullError):
                 await writer.close()
+            with suppress(StorageAwayError):
                 await self.delete(key)
+                await self._remove_empty_folder(key)
             raise
-        await writer.close()
+        try:
+            await writer.close()
+        except StorageFullError:
+            await self._remove_empty_folder(key)
+            raise
+
+    async def _remove_empty_folder(self, key: str) -> None:
+        """What a failed upload has made in a local folder; other stores have no folders."""
+        if self.folder is not None:
+            for parent in list((self.folder / key).parents)[: key.count("/")]:
+                with suppress(OSError):
+                    await asyncio.to_thread(parent.rmdir)
 
     async def download(self, key: str, target: Path) -> None:
         """Stream a blob into a local file.
 
         Raises:
             FileNotFoundError: there is no such blob.
+            OSError: the local file cannot be written.
         """
         async with _reached():
             result = await obstore.get_async(self._store, key)
@@ -115,7 +133,7 @@ class Storage:
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     return
-                file.write(chunk)
+                await asyncio.to_thread(file.write, chunk)
 
     async def upload(self, key: str, source: Path) -> None:
         """Stream a local file into a blob."""
@@ -145,6 +163,30 @@ class Storage:
         async with _reached(COPY_SECONDS):
             await obstore.copy_async(self._store, key, target)
 
+    async def scan(self, prefix: str, *, after: str = "", limit: int = 1000) -> AsyncIterator[list[Blob]]:
+        """What lies below a prefix (`assets/`) behind the key `after`, in lists of up to `limit`, always in the
+        same order: blobs, and in a local folder what killed processes have left."""
+        if self.folder is not None:
+            found = walk(self.folder, prefix, after)
+            while batch := await asyncio.to_thread(lambda: list(islice(found, limit))):
+                yield batch
+            return
+        listed = aiter(obstore.list(self._store, prefix, offset=after or None, chunk_size=limit))
+        while True:
+            async with _reached():
+                metas = await anext(listed, None)
+            if metas is None:
+                return
+            yield [Blob(meta["path"], meta["size"], meta["last_modified"]) for meta in metas]
+
+    async def remove(self, blobs: Sequence[Blob]) -> None:
+        """Remove what `scan` has found; what is gone by now is removed already."""
+        if self.folder is not None:
+            await asyncio.to_thread(remove_local, self.folder, blobs)
+        elif blobs:
+            async with _reached(COPY_SECONDS):
+                await obstore.delete_async(self._store, [blob.key for blob in blobs])
+
     async def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is removed already."""
         with suppress(FileNotFoundError):
@@ -163,4 +205,5 @@ def open_storage(settings: Settings) -> Storage:
         )
     folder = Path(settings.storage_url.removeprefix("file://")) if settings.storage_url else settings.home / "files"
     folder.mkdir(parents=True, exist_ok=True)
-    return Storage(LocalStore(prefix=folder.resolve()))
+    folder = folder.resolve()
+    return Storage(LocalStore(prefix=folder, automatic_cleanup=True), folder)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scaicms.kit.errors import StorageFullError
 from scaicms.web.openapi.examples import EXAMPLE_ID, event_of
 from scaicms.web.openapi.plugin import PydanticPlugin
 from scaicms.web.operation import ANY, BYTES, Operation
@@ -23,6 +24,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     422: ("invalid", "The body is not valid."),
     429: ("too_many_requests", "Too many requests."),
     500: ("internal_error", "Something went wrong on our side."),
+    507: ("storage_full", StorageFullError.message),
     503: ("unavailable", "A part of the system cannot be reached; try again."),
 }
 _PATH_DESCRIPTIONS = {
@@ -186,6 +188,8 @@ def _event(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _statuses(operation: Operation) -> set[int]:
     statuses = {400, 429, 500, 503, *operation.errors}
+    if operation.method != "GET" and not operation.reads:
+        statuses.add(507)
     if operation.public is None:
         statuses |= {401, 403}
     if operation.body is not None or operation.multipart is not None:

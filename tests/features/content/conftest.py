@@ -43,9 +43,9 @@ def command(database):
         "REDIS_URL": database.redis_url,
     }
 
-    async def run(*arguments):
+    async def run(*arguments, **more):
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scaicms", *arguments, env=env, stdout=-1, stderr=-2
+            sys.executable, "-m", "scaicms", *arguments, env={**env, **more}, stdout=-1, stderr=-2
         )
         said, _ = await process.communicate()
         return process.returncode, said.decode()

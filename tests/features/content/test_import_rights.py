@@ -79,6 +79,8 @@ async def test_right_and_wrong_guesses_are_reported_alike(docs, granted, drain, 
     caller = await granted(docs, *within(BOUNDS[bounds], *codes), "content:import", "taxonomies:read")
     for name in ("p.md", "p.de.md"):
         for right, wrong in GUESSES:
+            if bounds == "both locales" and "slug" in right:
+                continue  # who reads the item reads its slug
             reports = [await reported(caller, docs, drain, head, name, publish=publish) for head in (right, wrong)]
             assert json.dumps(reports[0]) == json.dumps(reports[1]), (name, right)
 
