@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -25,13 +25,20 @@ from scaicms.settings import Settings, get_settings
 log = structlog.get_logger(__name__)
 
 
-async def work(settings: Settings, queues: Sequence[str]) -> bool:
-    """Serve these queues until told to stop; True when the process is worn and shall begin anew."""
+async def work(settings: Settings, queues: Sequence[str], *, on_stop: Callable[[], None] = lambda: None) -> bool:
+    """Serve these queues until told to stop; True when the process is worn and shall begin anew. `on_stop` runs in the
+    signal's handler, also while a job blocks the event loop."""
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr=settings.host)
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop_soon(*_: object) -> None:
+        on_stop()
+        loop.call_soon_threadsafe(stop.set)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        signal.signal(number, stop_soon)
     async with create_services(settings, kind="worker") as services, watched_loop():
         redis = services.resources.redis
         runner = Runner(registry.tasks(), services, worker_name())

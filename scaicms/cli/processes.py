@@ -12,7 +12,8 @@ from gunicorn.app.base import BaseApplication
 from prometheus_client import multiprocess
 
 from scaicms.app import create_app
-from scaicms.cli.serve import http_options
+from scaicms.cli.process_exit import exit_now
+from scaicms.cli.serve import EXIT_SECONDS, bounded, http_options
 from scaicms.settings import Settings
 
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -32,9 +33,20 @@ class _Processes(BaseApplication):  # type: ignore[misc]  # gunicorn has no type
 
     def load(self) -> Callable[[], Awaitable[web.AppRunner]]:
         async def runner() -> web.AppRunner:
-            return web.AppRunner(create_app(self._settings), **http_options(self._settings))
+            app = bounded(create_app(self._settings), self._settings)
+            return web.AppRunner(app, **http_options(self._settings))
 
         return runner
+
+
+class WebWorker(GunicornUVLoopWebWorker):
+    """aiohttp's worker, which ends when it has served."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except SystemExit as end:
+            exit_now(int(end.code or 0))
 
 
 def serve_many(settings: Settings, host: str, port: int, processes: int) -> None:
@@ -43,14 +55,17 @@ def serve_many(settings: Settings, host: str, port: int, processes: int) -> None
     options = {
         "bind": f"{host}:{port}",
         "workers": processes,
-        "worker_class": f"{GunicornUVLoopWebWorker.__module__}.{GunicornUVLoopWebWorker.__qualname__}",
-        "graceful_timeout": settings.drain_seconds,
+        "worker_class": f"{WebWorker.__module__}.{WebWorker.__qualname__}",
+        "graceful_timeout": settings.drain_seconds + int(EXIT_SECONDS),
         "timeout": 60,
         "proc_name": "scaicms",
         "limit_request_line": 0,
         "child_exit": _forget_figures,
     }
-    _Processes(settings, options).run()
+    try:
+        _Processes(settings, options).run()
+    except SystemExit as end:
+        exit_now(int(end.code or 0))
 
 
 def _forget_figures(_: Any, worker: Any) -> None:

@@ -9,6 +9,7 @@ import uvloop
 from aiohttp import web
 
 from scaicms.app import create_app
+from scaicms.cli.process_exit import exit_now, exit_within
 from scaicms.infra.engines import wait_for_engines
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
@@ -19,6 +20,8 @@ from scaicms.settings import Settings, get_settings
 LINE_BYTES = 128 * 1024
 FIELD_BYTES = 16 * 1024
 KEEPALIVE_SECONDS = 75.0
+EXIT_SECONDS = 5.0
+"""For closing connections, after requests have had their time to drain."""
 
 
 def serve(
@@ -44,13 +47,24 @@ def serve(
 def _serve_one(settings: Settings, host: str, port: int) -> None:
     uvloop.install()
     web.run_app(
-        create_app(settings),
+        bounded(create_app(settings), settings),
         host=host,
         port=port,
         print=None,
         loop=uvloop.new_event_loop(),
         **http_options(settings),
     )
+    exit_now(0)
+
+
+def bounded(app: web.Application, settings: Settings) -> web.Application:
+    """The application; once it is told to stop, its process ends within the time to drain and a few seconds."""
+
+    async def bound(_: web.Application) -> None:
+        exit_within(settings.drain_seconds + EXIT_SECONDS)
+
+    app.on_shutdown.append(bound)
+    return app
 
 
 def http_options(settings: Settings) -> dict[str, Any]:

@@ -3,17 +3,22 @@
 import asyncio
 import os
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
 import uvloop
 
+from scaicms.cli.process_exit import exit_now, exit_within
 from scaicms.infra.engines import wait_for_engines
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
 from scaicms.settings import get_settings
 from scaicms.worker import work
+
+EXIT_SECONDS = 10.0
+"""For handing jobs back and closing connections, after jobs have had their time to drain."""
 
 
 def worker(
@@ -31,9 +36,11 @@ def worker(
     if unknown := sorted(set(settings.queue_concurrency) - set(QUEUES)):
         raise typer.BadParameter(f"SCAICMS_QUEUE_CONCURRENCY names queues that do not exist: {', '.join(unknown)}.")
     configure_logs(settings)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        # Before signals are taken to mean "drain": while it waits there is nothing to drain.
-        runner.run(wait_for_engines(settings))
-        worn = runner.run(work(settings, queues or list(QUEUES)))
-    if worn:
-        os.execv(sys.executable, [sys.executable, "-m", "scaicms", *sys.argv[1:]])  # noqa: S606 - this program itself
+    bound = partial(exit_within, settings.drain_seconds + EXIT_SECONDS)
+    # Not closed: that would wait for threads and for jobs that nothing can stop.
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    # Before signals are taken to mean "drain": while it waits there is nothing to drain.
+    runner.run(wait_for_engines(settings))
+    if not runner.run(work(settings, queues or list(QUEUES), on_stop=bound)):
+        exit_now(0)
+    os.execv(sys.executable, [sys.executable, "-m", "scaicms", *sys.argv[1:]])  # noqa: S606 - this program itself

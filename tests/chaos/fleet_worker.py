@@ -3,10 +3,13 @@
 import asyncio
 import os
 import resource
+from functools import partial
 
 import uvloop
 
 from scaicms import registry
+from scaicms.cli.process_exit import exit_now, exit_within
+from scaicms.cli.worker import EXIT_SECONDS
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
@@ -26,8 +29,9 @@ def main() -> None:
     added = tasks(novel=os.environ.get("CHAOS_NOVEL") == "1")
     registry.tasks = lambda: [*known(), *added]
     registry.periodic = lambda: [*schedules(), PERIODIC]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work(settings, list(QUEUES)))
+    bound = partial(exit_within, settings.drain_seconds + EXIT_SECONDS)
+    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(work(settings, list(QUEUES), on_stop=bound))
+    exit_now(0)
 
 
 if __name__ == "__main__":

@@ -67,22 +67,21 @@ async def until(condition, seconds):
     return time.monotonic() - began
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        b"UPDATE sweeper SET holder",
-        b"FROM jobs j LEFT JOIN workers w",
-        b"FOR UPDATE SKIP LOCKED)\nUPDATE schedules",
-        b"SELECT id, run_at FROM jobs\n    WHERE queue = q.queue",
-        b"INSERT INTO workers",
-        b"FROM event_chain FOR UPDATE",
-    ],
-    ids=["lease of the sweep", "expired leases", "periodic work", "due jobs", "sign of life", "audit chain"],
-)
-@pytest.mark.parametrize("fate", ["killed", "alive"])
-async def test_a_frozen_link_of_a_worker_stops_neither_sweeps_nor_periodic_work_nor_the_feed(ground, words, fate):
+STATEMENTS = {
+    "lease of the sweep": b"UPDATE sweeper SET holder",
+    "expired leases": b"FROM jobs j LEFT JOIN workers w",
+    "periodic work": b"FOR UPDATE SKIP LOCKED)\nUPDATE schedules",
+    "due jobs": b"SELECT id, run_at FROM jobs\n    WHERE queue = q.queue",
+    "sign of life": b"INSERT INTO workers",
+    "audit chain": b"FROM event_chain FOR UPDATE",
+}
+FATES = [*((name, "killed") for name in STATEMENTS), ("periodic work", "alive"), ("sign of life", "alive")]
+
+
+@pytest.mark.parametrize(("statement", "fate"), FATES)
+async def test_a_frozen_link_of_a_worker_stops_neither_sweeps_nor_periodic_work_nor_the_feed(ground, statement, fate):
     client = ground.client("forgotten")
-    worker = await frozen(ground, words)
+    worker = await frozen(ground, STATEMENTS[statement])
     if fate == "killed":
         worker.send(signal.SIGKILL)
     before, began = await ticks(ground), time.monotonic()

@@ -1,6 +1,7 @@
 """Jobs that leave a countable effect, or hurt the worker that does them; the fleet's entry points alone know them."""
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -51,8 +52,9 @@ STOPPED = Job("chaos.stopped", "media", Work, max_attempts=20, atomic=False)
 POISON = Job("chaos.poison", "webhooks", Work)
 GREEDY = Job("chaos.greedy", "webhooks", Work, max_attempts=2)
 BLOCKING = Job("chaos.blocking", "ai", Work)
+STUBBORN = Job("chaos.stubborn", "search", Work, atomic=False)
 TICK = Job("chaos.tick", "default", Work, max_attempts=20)
-JOBS = {job.name: job for job in (EFFECT, STEPS, FLAKY, NOVEL, STOPPED, POISON, GREEDY, BLOCKING)}
+JOBS = {job.name: job for job in (EFFECT, STEPS, FLAKY, NOVEL, STOPPED, POISON, GREEDY, BLOCKING, STUBBORN)}
 
 
 async def leave(job: RunningJob, step: int = 0) -> None:
@@ -92,6 +94,14 @@ async def greedy(payload: Work, job: RunningJob) -> None:
         taken.append(bytearray(32 * 1024 * 1024))
 
 
+async def refuse_to_stop(payload: Work, job: RunningJob) -> None:
+    """Waits for a thread, and does so again when it is told to stop."""
+    await leave(job)
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.to_thread(time.sleep, payload.seconds)
+
+
 async def block(payload: Work, job: RunningJob) -> None:
     await leave(job)
     time.sleep(BLOCKED_SECONDS)  # noqa: ASYNC251 - the mistake that this job is about
@@ -108,6 +118,7 @@ def tasks(*, novel: bool) -> list[Task]:
         Task(POISON, poison),
         Task(GREEDY, greedy),
         Task(BLOCKING, block),
+        Task(STUBBORN, refuse_to_stop),
     ]
     return [*known, Task(NOVEL, one_effect)] if novel else known
 

@@ -116,6 +116,10 @@ async def open_database(
 
 
 async def close_database() -> None:
+    """Close the pool at once: a farewell on a connection that leads nowhere would be waited for."""
+    pool = _client()._pool
+    if pool is not None:
+        pool.terminate()
     await Tortoise.close_connections()
 
 

@@ -95,7 +95,7 @@ class Runner:
             # Told to stop (SIGTERM after the drain): hand the job back, charge nothing.
             with contextlib.suppress(*LEDGER_ERRORS):
                 async with db.aside():
-                    await asyncio.shield(ledger.release(claim))
+                    await asyncio.shield(db.within(ANSWER_SECONDS, ledger.release(claim)))
             raise
         finally:
             del self.running[claim.id, claim.fence]
@@ -177,6 +177,13 @@ class Runner:
         with contextlib.suppress(StaleLeaseError):
             await db.again(set_aside)
             expired_leases.count_quarantined(lease)
+
+    async def hand_back(self) -> None:
+        """Hand back, uncharged, the jobs that have not stopped although they were cancelled: the process ends now."""
+        claims = [running.claim for running in self.running.values()]
+        with contextlib.suppress(*LEDGER_ERRORS):
+            async with db.aside():
+                await db.within(ANSWER_SECONDS, _release_all(claims))
 
     async def write_outcomes_forever(self) -> None:
         """Write the outcomes that could not be written, once the database answers, until cancelled."""
@@ -262,6 +269,11 @@ async def _interruptible(running: RunningJob) -> AsyncIterator[None]:
         raise
     finally:
         running.interruptible(None)
+
+
+async def _release_all(claims: Sequence[Claim]) -> None:
+    for claim in claims:
+        await ledger.release(claim)
 
 
 def _promised(job: Claim | Expired) -> Promised:

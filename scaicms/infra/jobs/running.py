@@ -25,7 +25,7 @@ class RunningJob:
     """The job at hand: its identity, the services to call, and how to report on the way."""
 
     def __init__(self, claim: Claim, services: Services, slots: Slots) -> None:
-        self._claim = claim
+        self.claim = claim
         self._slots = slots
         self._interruptible: asyncio.Task[Any] | None = None
         self._when_finished: Callable[[], Awaitable[None]] | None = None
@@ -38,16 +38,16 @@ class RunningJob:
 
     @property
     def id(self) -> UUID:
-        return self._claim.id
+        return self.claim.id
 
     @property
     def site_id(self) -> UUID | None:
-        return self._claim.site_id
+        return self.claim.site_id
 
     @property
     def progress(self) -> Any:
         """What the last checkpoint wrote, also one of an earlier attempt; None at the first start."""
-        return self._claim.progress
+        return self.claim.progress
 
     async def checkpoint(self, progress: Any) -> None:
         """Call inside the transaction of the work just done: its effects and this progress commit together.
@@ -58,12 +58,12 @@ class RunningJob:
         """
         if self.cancel_requested:
             raise JobCancelledError
-        if not await ledger.checkpoint(self._claim.id, self._claim.fence, progress):
+        if not await ledger.checkpoint(self.claim.id, self.claim.fence, progress):
             raise StaleLeaseError
 
     def waiting_outside(self) -> AbstractContextManager[None]:
         """For the time in which the job waits for an answer from outside: another job has its slot meanwhile."""
-        return self._slots.given_away(self._claim.queue)
+        return self._slots.given_away(self.claim.queue)
 
     def interruptible(self, task: asyncio.Task[Any] | None) -> None:
         """What may be interrupted when the job is to stop: work in one transaction, which leaves nothing behind."""

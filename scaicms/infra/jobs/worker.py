@@ -36,6 +36,8 @@ CLAIM_SECONDS = 5.0
 WRITABLE_KEY = "scaicms:writable"
 WRITABLE_SECONDS = 60
 SURPLUS = 500
+# For jobs that are cancelled to clean up after themselves; some wait for threads and never end.
+CANCEL_SECONDS = 3.0
 LEDGER_CONNECTIONS = 3
 # In a backlog a claim for five slots costs what a claim for one costs: a moment's patience saves most of them.
 GATHER_SECONDS = 0.004
@@ -81,7 +83,7 @@ class LedgerWorker(Worker):
         super().__init__(redis_pool=redis, handle_signals=False, ctx={RUNNER: runner}, **options)
         self.wake = asyncio.Event()
         self._queue = queue
-        self._runner = runner
+        self.runner = runner
         self._sites: Counter[UUID] = Counter()
         # What was promised before this worker began has nobody to ring for it: look once.
         self._more = True
@@ -93,7 +95,7 @@ class LedgerWorker(Worker):
     @property
     def _busy(self) -> int:
         """Slots in use: running jobs but for those that wait for an answer from outside."""
-        return len(self.tasks) - self._runner.slots.outside(self._queue)
+        return len(self.tasks) - self.runner.slots.outside(self._queue)
 
     async def main(self) -> None:
         """Go on until `stop_taking()`. (ARQ's own loop begins with a question to Redis, which may be away.)"""
@@ -151,13 +153,13 @@ class LedgerWorker(Worker):
     async def _claim(self, limit: int, *, without: Sequence[UUID] = ()) -> list[Claim] | None:
         """Start up to `limit` jobs; None while the database is away."""
         try:
-            claims = await db.within(CLAIM_SECONDS, self._runner.claim_due(self._queue, limit, without=without))
+            claims = await db.within(CLAIM_SECONDS, self.runner.claim_due(self._queue, limit, without=without))
         except LEDGER_ERRORS as error:
             log.warning("worker.database_away", queue=self._queue, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(OUTAGE_POLL_SECONDS)
             return None
         for claim in claims:
-            task = self.loop.create_task(self._runner.run_claimed(claim), name=f"job {claim.name} {claim.id}")
+            task = self.loop.create_task(self.runner.run_claimed(claim), name=f"job {claim.name} {claim.id}")
             self.tasks[f"{claim.id}:{claim.fence}"] = task
             self._sites[claim.site_id or NO_SITE] += 1
             task.add_done_callback(partial(self._ended, claim))
@@ -250,7 +252,7 @@ async def background(
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
             await runner.write_outcomes()
             await presence.end(runner.worker)
 
@@ -268,6 +270,8 @@ async def run_workers(
         # A claim that is under way is waited for, so that its jobs are drained too.
         await asyncio.wait(mains, timeout=CLAIM_SECONDS)
         await _drain([task for worker in workers.values() for task in worker.tasks.values()], drain_seconds)
+        for runner in {worker.runner for worker in workers.values()}:
+            await runner.hand_back()
     finally:
         for task in (listening, stopped, *mains):
             task.cancel()
@@ -283,5 +287,6 @@ async def _drain(tasks: Sequence[asyncio.Task[Any]], seconds: int) -> None:
         _, unfinished = await asyncio.wait(tasks, timeout=seconds)
         for task in unfinished:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    log.info("worker.stopped")
+        if unfinished:
+            await asyncio.wait(unfinished, timeout=CANCEL_SECONDS)
+    log.info("worker.stopped", running=sum(not task.done() for task in tasks))
