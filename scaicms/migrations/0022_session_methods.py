@@ -10,10 +10,10 @@ class Migration(migrations.Migration):
     initial = False
 
     operations = [
-        ops.AddField(model_name="SessionRow", name="method", field=fields.CharField(default="password", max_length=40)),
-        # Processes of the release before do not write the column.
-        ops.RunSQL(
-            "ALTER TABLE sessions ALTER COLUMN method SET DEFAULT 'password'",
-            "ALTER TABLE sessions ALTER COLUMN method DROP DEFAULT",
+        # A default of the database: there are sessions, and processes of the release before do not write the column.
+        ops.AddField(
+            model_name="SessionRow",
+            name="method",
+            field=fields.CharField(default="password", db_default="password", max_length=40),
         ),
     ]

@@ -13,7 +13,7 @@ class SessionRow(Model):
     last_used_at = fields.DatetimeField()
     expires_at = fields.DatetimeField()
     revoked_at = fields.DatetimeField(null=True)
-    method = fields.CharField(max_length=40, default="password")
+    method = fields.CharField(max_length=40, default="password", db_default="password")
     ip = fields.CharField(max_length=64)
     user_agent = fields.CharField(max_length=300)
 
