@@ -8,7 +8,7 @@ SHORT_MINUTES = 1.5
 SEEDS = "1"
 # Start, settling and judging beside the faults themselves.
 REST_SECONDS = 600
-_figures: list[dict[str, object]] = []
+FIGURES = "chaos figures"
 
 
 def pytest_addoption(parser):
@@ -37,13 +37,16 @@ def chaos_without(request):
 
 
 @pytest.fixture
-def keep_figures():
-    """Shown at the end of the test run, whether anything failed or not."""
-    return _figures.append
+def keep_figures(record_property):
+    """Shown at the end of the test run, whether anything failed or not, and whichever process ran the test."""
+    return lambda figures: record_property(FIGURES, json.dumps(figures))
 
 
 def pytest_terminal_summary(terminalreporter):
-    if _figures:
+    reports = [report for some in terminalreporter.stats.values() for report in some]
+    properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
+    lines = list(dict.fromkeys(text for name, text in properties if name == FIGURES))
+    if lines:
         terminalreporter.section("chaos")
-    for figures in _figures:
-        terminalreporter.write_line(json.dumps(figures))
+    for line in lines:
+        terminalreporter.write_line(line)
