@@ -234,8 +234,11 @@ class Faults:
 
     async def _half_open_upkeep(self, fault: Fault) -> None:
         """In the middle of promising periodic work, or of giving events their place in the feed."""
-        text = b"UPDATE schedules" if fault.target % 2 else b"event_chain"
-        await self._links.half_open_anywhere(text, "freeze_after", restart=self._worker(fault))
+        if fault.target % 2:
+            await self._links.half_open_anywhere(b"UPDATE schedules", "freeze_after", restart=self._worker(fault))
+        else:
+            # Readers of the feed have it written as well.
+            await self._links.half_open_anywhere(b"event_chain", "freeze_after", restart=self._web(fault))
 
     async def _cut_commits(self, fault: Fault) -> None:
         """Of a web process and of a worker, at the same time."""

@@ -5,10 +5,14 @@ import random
 from tests.chaos.client import Client
 from tests.chaos.disk import SmallDisk
 from tests.chaos.engines import Engines
+from tests.chaos.fleet import Process
+from tests.chaos.probes import command
 from tests.chaos.publications import API, Publications
 from tests.chaos.verdict import Verdict
 
 SAMPLE = 20
+OLD_SECONDS = 10 * 24 * 3600.0
+"""Older than the grace period of the sweep."""
 
 IMPORTS = "SELECT id::text, state, result, last_error FROM jobs WHERE name = 'content.import'"
 PAGES = """
@@ -97,9 +101,16 @@ async def _judge_assets(verdict: Verdict, engines: Engines, client: Client, reco
             verdict.lost.append(f"asset {asset_id} does not give back its bytes")
 
 
-async def judge_files(verdict: Verdict, engines: Engines, disk: SmallDisk) -> list[str]:
-    """Every row has its bytes; the keys of bytes that no row has."""
+async def judge_files(verdict: Verdict, engines: Engines, disk: SmallDisk, web: Process) -> list[str]:
+    """Every row has its bytes, and the sweep removes all bytes that no row has: the keys of these."""
     keys = {row[0] for row in await engines.fetch(KEYS)}
     stored = set(disk.files())
     verdict.lost += [f"no bytes are stored under {key}" for key in sorted(keys - stored)]
-    return sorted(stored - keys)
+    if stray := sorted(stored - keys):
+        disk.age(stray, OLD_SECONDS)
+        swept = await command(web, "storage", "sweep")
+        left = sorted(set(disk.files()) - keys)
+        verdict.wrong += [f"bytes that no row has, after the sweep ({swept.text[-200:]}): {key}" for key in left]
+        lost = sorted(keys - set(disk.files()))
+        verdict.lost += [f"the sweep has removed {key}, which a row has" for key in lost]
+    return stray

@@ -114,7 +114,7 @@ async def _judge_more(ground: Ground, crowd: Crowd, verdict: Verdict) -> dict[st
     await judge_feed(verdict, engines, crowd.readers)
     await judge_audit(verdict, client)
     leases = await judge_leases(verdict, engines, ground.fleet.unwell)
-    stray = await judge_files(verdict, engines, ground.disk)
+    stray = await judge_files(verdict, engines, ground.disk, ground.fleet.webs[0])
     ground.timeline.note(f"bytes without rows: {stray}")
     return {
         "deliveries": deliveries,
