@@ -135,7 +135,7 @@ async def behind_proxy(database):
         sys.executable, "-m", "scaicms", "serve", "--port", str(port), env=env, stdout=-3, stderr=-3
     )
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        for _ in range(300):
+        for _ in range(900):
             try:
                 async with session.get("/healthz") as answer:
                     if answer.status == 200:
