@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     oidc: tuple[OidcProvider, ...] = ()
     """Providers to log in by (a JSON list)."""
 
+    clock_leeway_seconds: int = Field(default=300, ge=0, le=900)
+    """How far ahead the time of issue of an access token may lie. Processes go by the database's clock; this is for the
+    moment before they know it."""
     access_token_seconds: int = Field(default=1800, ge=60)
     refresh_token_seconds: int = Field(default=7 * 24 * 3600, ge=300)
 

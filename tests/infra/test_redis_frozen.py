@@ -8,9 +8,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
-import subprocess
-import sys
 import time
 
 import aiohttp
@@ -19,6 +16,7 @@ import pytest_asyncio
 
 from scaicms.embedded.valkey import EmbeddedValkey
 from tests.conftest import ADMIN, API, ARTICLE, PASSWORD, Api
+from tests.web_process import is_up, web_process
 
 # Idle machines take far less than 0.3 s for each of these; the rest is for busy ones.
 SECONDS = 1.0
@@ -41,33 +39,14 @@ def valkey(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(database, valkey):
-    """Where the web process answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "DATABASE_URL": database.database_url,
-        "REDIS_URL": valkey.url,
-        "SCAICMS_ENV": "test",
-        "SCAICMS_HOME": str(database.home),
-        "SCAICMS_SECRET": database.secret.get_secret_value(),
-        "SCAICMS_WEBHOOK_REACH": "loopback",
-        "SCAICMS_LOG_LEVEL": "error",
-        "SCAICMS_PORT": str(port),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "scaicms", "serve"], env=environment)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with web_process(database, redis_url=valkey.url) as address:
+        yield address
 
 
 @pytest_asyncio.fixture
 async def api(address):
     async with aiohttp.ClientSession(base_url=address) as client:
-        await until(client, "ok", 60)
+        await is_up(client)
         answer = await Api(client).post("/auth/login", {"email": ADMIN, "password": PASSWORD})
         assert answer.status == 200, answer.raw
         yield Api(client, answer.json["access_token"])

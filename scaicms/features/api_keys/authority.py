@@ -1,6 +1,5 @@
 """What API keys may do, for who explains it."""
 
-import time
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from scaicms.features.api_keys.service import ApiKeyService, within_key
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.service import UserService
 from scaicms.infra.services import Services
+from scaicms.kit.clock import unix_now
 from scaicms.web.authority import HeldRule, Subject
 
 
@@ -20,7 +20,7 @@ async def api_key(services: Services, key_id: UUID | None, _: UUID | None) -> Su
     barred = None
     if row.revoked_at is not None:
         barred = "The key was revoked."
-    elif row.expires_at is not None and row.expires_at.timestamp() <= time.time():
+    elif row.expires_at is not None and row.expires_at.timestamp() <= unix_now():
         barred = "The key has expired."
     elif owner is None or not owner.is_active:
         barred = "The key's creator is deleted or deactivated."

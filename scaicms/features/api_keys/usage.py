@@ -1,7 +1,6 @@
 """When keys are used and how often: counted in the process, written in batches."""
 
 import asyncio
-import time
 from collections import Counter
 from contextvars import Context
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import structlog
 from tortoise.exceptions import DBConnectionError, OperationalError
 
 from scaicms.features.api_keys import repository
+from scaicms.kit.clock import unix_now
 
 FLUSH_SECONDS = 5.0
 HOUR = 3600
@@ -28,7 +28,7 @@ class KeyUsage:
 
     def count(self, key_id: UUID) -> None:
         """One request, now."""
-        now = time.time()
+        now = unix_now()
         self._requests[key_id, int(now) // HOUR] += 1
         self._last[key_id] = now
         if self._flusher is None:

@@ -4,7 +4,6 @@ What is kept is dropped by notices on the topic `authority`, which the transacti
 """
 
 import hashlib
-import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -19,6 +18,7 @@ from scaicms.features.roles.service import AUTHORITY, RoleService
 from scaicms.features.sites.service import TOPIC as SITES
 from scaicms.features.users.service import UserService
 from scaicms.infra.services import Service, Services
+from scaicms.kit.clock import unix_now
 from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.networks import Network
 from scaicms.kit.principal import ANONYMOUS, SYSTEM, Grants, Principal
@@ -91,7 +91,7 @@ class Authenticator(Service):
         )
         kept = self._kept.get(place)
         # Rights are read again on each request while changes of them would not be heard of.
-        if kept is None or kept.expires_at <= time.time() or not self._notices.is_listening:
+        if kept is None or kept.expires_at <= unix_now() or not self._notices.is_listening:
             kept = await self._learn(place, credential, site)
         return kept
 
@@ -127,7 +127,7 @@ class Authenticator(Service):
             raise BadTokenError
         if credential.startswith(KEY_PREFIX):
             return await self._key_principal(await self._keys.by_key(credential))
-        claims = tokens.read(self._secret, credential)
+        claims = tokens.read(self._secret, credential, leeway=self.resources.settings.clock_leeway_seconds)
         if claims is None or await repository.active_session(claims.session_id) is None:
             raise BadTokenError
         principal = await self._user(claims.user_id, claims.session_id)
@@ -146,7 +146,7 @@ class Authenticator(Service):
             raise BadKeyError
         row, expires_at = found
         owner = await self._users.by_id(row.owner_id)
-        if expires_at <= time.time() or owner is None or not owner.is_active:
+        if expires_at <= unix_now() or owner is None or not owner.is_active:
             raise BadKeyError
         permissions: Any = row.permissions  # JSON columns, written by ApiKeyService
         site_ids: Any = row.site_ids

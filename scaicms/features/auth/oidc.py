@@ -3,7 +3,6 @@
 import base64
 import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pkgutil import resolve_name
@@ -29,7 +28,7 @@ from scaicms.infra import db
 from scaicms.infra.http import HttpClient, Reach
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
-from scaicms.kit.clock import utcnow
+from scaicms.kit.clock import unix_now, utcnow
 from scaicms.kit.crypto import derive_key, seal, unseal
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.ids import new_id
@@ -88,7 +87,7 @@ class OidcService(Service):
         """
         provider = self._provider(key)
         await self._limits.count_address(ip)
-        expires_at = time.time() + LOGIN_SECONDS
+        expires_at = unix_now() + LOGIN_SECONDS
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         pending = Pending(key, state, nonce, verifier, expires_at)
         url = await provider.authorization_url(
@@ -175,7 +174,7 @@ class OidcService(Service):
             raise OidcRefusedError
         pending = Pending(**json.loads(opened))
         same = hmac.compare_digest(pending.state.encode(), (answer.state or "").encode())
-        if not same or pending.provider != key or pending.expires_at < time.time():
+        if not same or pending.provider != key or pending.expires_at < unix_now():
             raise OidcRefusedError
         return pending
 

@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 from scaicms.features.auth.errors import OidcRefusedError, OidcUnavailableError
 from scaicms.infra.http import HttpClient, OutboundError, Reach
 from scaicms.kit import json
+from scaicms.kit.clock import unix_now
 from scaicms.settings import OidcProvider
 
 # Asymmetric alone: a key that everybody can read must not verify an HMAC.
@@ -111,7 +112,7 @@ class Provider:
             params={"nonce": nonce, "client_id": self.config.client_id, "access_token": access_token},
         )
         try:
-            claims.validate(now=int(time.time()), leeway=LEEWAY_SECONDS)
+            claims.validate(now=int(unix_now()), leeway=LEEWAY_SECONDS)
         except (JoseError, ValueError, TypeError) as error:
             raise self._refused(error) from None
         if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:  # Core §2

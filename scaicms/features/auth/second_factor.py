@@ -15,6 +15,7 @@ from scaicms.features.auth.limits import LoginLimits
 from scaicms.features.auth.notices import tell
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
+from scaicms.kit.clock import utcnow
 from scaicms.kit.crypto import derive_key, digest, seal, unseal
 from scaicms.kit.principal import ANONYMOUS
 
@@ -67,7 +68,9 @@ class SecondFactor(Service):
             log.error("auth.second_factor_unreadable", reason="SCAICMS_SECRET has changed", user_id=str(user_id))
             return None
         try:
-            return pyotp.TOTP(secret.decode()).verify_and_get_timecode(_plain(otp), valid_window=DRIFT_STEPS)
+            return pyotp.TOTP(secret.decode()).verify_and_get_timecode(
+                _plain(otp), for_time=utcnow(), valid_window=DRIFT_STEPS
+            )
         except OTPVerificationError:
             return None
 

@@ -1,7 +1,7 @@
 """Showing a draft to whoever has a token for it (docs/adr/0023-preview-tokens.md)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import jwt
@@ -21,7 +21,7 @@ from scaicms.infra import db
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
-from scaicms.kit.clock import utcnow
+from scaicms.kit.clock import unix_now, utcnow
 from scaicms.kit.crypto import derive_key
 from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.ids import parse_id
@@ -61,7 +61,7 @@ class PreviewService(Service):
             raise UnauthorizedError
         item = await self._content.draft(principal, site, item_id, locale)
         settings = self.resources.settings
-        expires_at = (datetime.now(UTC) + timedelta(seconds=settings.preview_seconds)).replace(microsecond=0)
+        expires_at = (utcnow() + timedelta(seconds=settings.preview_seconds)).replace(microsecond=0)
         claims = {
             "aud": AUDIENCE,
             "exp": int(expires_at.timestamp()),
@@ -113,9 +113,11 @@ class PreviewService(Service):
                 self._key,
                 algorithms=[ALGORITHM],
                 audience=AUDIENCE,
-                options={"require": REQUIRED},
+                options={"require": REQUIRED, "verify_exp": False},  # by the database's time, below
             )
         except (jwt.InvalidTokenError, UnicodeEncodeError):
+            return None
+        if not isinstance(claims["exp"], int) or claims["exp"] <= unix_now():
             return None
         ids = [parse_id(str(claims[name])) for name in ("site", "item", "sub")]
         site_id, item_id, creator_id = ids

@@ -18,6 +18,7 @@ from weakref import WeakSet
 import asyncpg
 import structlog
 
+from scaicms.infra.db.clock import measure
 from scaicms.infra.db.connection import after_commit, execute, hear_triggers, in_open_transaction
 from scaicms.infra.db.dsn import parse_dsn
 from scaicms.infra.db.sessions import server_settings
@@ -115,6 +116,7 @@ class Notices:
 
         connection.add_termination_listener(lost)
         try:
+            await measure(connection)
             await connection.add_listener(CHANNEL, self._receive)
             self.is_listening = not closed.is_set()
             # What changed between the last connection and this LISTEN was missed.
@@ -132,7 +134,7 @@ class Notices:
 
     async def _check(self, connection: Any, closed: asyncio.Event) -> None:
         """Wait a while, then ask the server which sessions of this process it has: a half-open connection never says
-        that it is dead, and neither does one whose session the server has ended."""
+        that it is dead, and neither does one whose session the server has ended. And which time it is there."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CHECK_SECONDS):
                 await closed.wait()
@@ -140,6 +142,7 @@ class Notices:
         asked, pids = time.monotonic(), server_pids()
         try:
             living = await connection.fetch(_LIVING, pids, timeout=ANSWER_SECONDS)
+            await measure(connection)
         except TimeoutError:
             self._silent_since = asked
             raise

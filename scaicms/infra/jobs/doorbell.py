@@ -14,12 +14,12 @@ import structlog
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
-from arq.utils import timestamp_ms
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from scaicms.infra.redis_breaker import RedisAwayError
 from scaicms.kit import json
+from scaicms.kit.clock import unix_now
 
 RUN_FUNCTION = "run"
 RING_SECONDS = 1.0
@@ -78,7 +78,7 @@ class Doorbell:
         return outcome == "rung"
 
     async def _send(self, bells: Sequence[Bell], ring: int | str) -> None:
-        now = timestamp_ms()
+        now = int(unix_now() * 1000)
         async with self._redis.pipeline(transaction=False) as pipe:
             for queue, job_id, delay in bells:
                 message = message_id(job_id, ring)

@@ -6,7 +6,6 @@ This is for people who look at the fleet. What decides about jobs is the row in 
 import asyncio
 import os
 import socket
-import time
 
 import psutil
 import structlog
@@ -18,7 +17,7 @@ from scaicms.infra.jobs.living import EXPIRE_SECONDS, KEY_PREFIX, REGISTER
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.memory import give_back
 from scaicms.kit import json
-from scaicms.kit.clock import to_rfc3339, utcnow
+from scaicms.kit.clock import to_rfc3339, unix_now, utcnow
 
 BEAT_SECONDS = 5.0
 
@@ -50,8 +49,8 @@ async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> No
         try:
             async with redis.pipeline(transaction=False) as pipe:
                 pipe.set(KEY_PREFIX + runner.worker, json.dumps(beat), ex=EXPIRE_SECONDS)
-                pipe.zadd(REGISTER, {runner.worker: time.time()})
-                pipe.zremrangebyscore(REGISTER, "-inf", time.time() - EXPIRE_SECONDS)
+                pipe.zadd(REGISTER, {runner.worker: unix_now()})
+                pipe.zremrangebyscore(REGISTER, "-inf", unix_now() - EXPIRE_SECONDS)
                 await pipe.execute()
         except (RedisError, OSError) as error:
             log.warning("heartbeat.failed", error=type(error).__name__)

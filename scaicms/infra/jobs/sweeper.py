@@ -28,6 +28,7 @@ from scaicms.infra.jobs.doorbell import Doorbell, arq_queue
 from scaicms.infra.jobs.expired_leases import Expired
 from scaicms.infra.jobs.outages import OUTAGES
 from scaicms.infra.jobs.periodic import promise_due
+from scaicms.kit.clock import unix_now
 from scaicms.kit.ids import new_id
 
 SWEEP_SECONDS = 3.0
@@ -124,7 +125,7 @@ async def _without_bell(redis: ArqRedis, due: list[tuple[str, float, UUID]]) -> 
     if not due:
         return []
     queues = sorted({queue for queue, _, _ in due})
-    now = int(time.time() * 1000)
+    now = int(unix_now() * 1000)
     async with redis.pipeline(transaction=False) as pipe:
         for queue in queues:
             pipe.zcount(arq_queue(queue), "-inf", now)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -26,6 +25,7 @@ from scaicms.infra.jobs.periodic import declare
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.sweeper import sweep_forever
 from scaicms.kit import json
+from scaicms.kit.clock import unix_now
 
 # An idle worker is woken through the channel; the poll is for what the channel lost and for deferred doorbells.
 IDLE_POLL_SECONDS = 1.0
@@ -208,7 +208,7 @@ class LedgerWorker(Worker):
             pipe.zrange(self.queue_name, 0, limit - 1, withscores=True)
             answers = await pipe.execute()
         found: list[tuple[bytes, float]] = answers[1]
-        now = time.time() * 1000
+        now = unix_now() * 1000
         due = [message for message, score in found if score <= now]
         if len(due) < len(found):
             self._rest_seconds = min(IDLE_POLL_SECONDS, (found[len(due)][1] - now) / 1000 + 0.005)
