@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import psutil
 import uvloop
 from aiohttp import web
 from arq.connections import ArqRedis
@@ -94,7 +95,7 @@ async def receiving() -> AsyncIterator[Receivers]:
 
 
 @contextlib.contextmanager
-def fleet(settings: Settings, folder: Path, number: int) -> Iterator[None]:
+def fleet(settings: Settings, folder: Path, number: int) -> Iterator[list[psutil.Process]]:
     """So many workers of the code in `folder`."""
     environment = {
         **os.environ,
@@ -111,11 +112,25 @@ def fleet(settings: Settings, folder: Path, number: int) -> Iterator[None]:
     command = [sys.executable, "-m", "scaicms", "worker", "webhooks"]
     processes = [subprocess.Popen(command, cwd=folder, env=environment) for _ in range(number)]
     try:
-        yield
+        yield [psutil.Process(process.pid) for process in processes]
     finally:
         for process in processes:
             process.kill()
             process.wait()
+
+
+@dataclass(frozen=True)
+class Round:
+    """What came of one round; `cpu` is the processor time of all workers. It says more than the clock does on a machine
+    with others."""
+
+    done: int
+    seconds: float
+    cpu: float
+
+
+def _cpu_seconds(processes: list[psutil.Process]) -> float:
+    return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
 
 
 class Bench:
@@ -157,12 +172,12 @@ class Bench:
                     await record(event, actor=self.owner)
         await db.execute("UPDATE webhooks SET is_active = true")
 
-    async def seconds(self, folder: Path, workers: int, paths: dict[str, int], expected: int) -> tuple[float, int]:
-        """Until the healthy ones are delivered, and how many were when patience ended. Workers are warm by then: what
-        the first request of a process costs is not what this measures."""
+    async def run(self, folder: Path, workers: int, paths: dict[str, int], expected: int) -> Round:
+        """Deliver, until the healthy ones are delivered or patience ends. Workers are warm by then: what the first
+        request of a process costs is not what this measures."""
         stuck, self.receivers.stuck = self.receivers.stuck, 0
         await self.promise({"/healthy": WARM})
-        with fleet(self.settings, folder, workers):
+        with fleet(self.settings, folder, workers) as processes:
             while len(await self.redis.zrange("scaicms:workers", 0, -1)) < workers:  # noqa: ASYNC110 - Redis has no event
                 await asyncio.sleep(0.1)
             await self._done(WARM)
@@ -170,9 +185,11 @@ class Bench:
                 await asyncio.sleep(0.1)
             self.receivers.stuck = stuck
             await self.promise(paths)
+            before = _cpu_seconds(processes)
             started = await self._done(expected)
+            cpu = _cpu_seconds(processes) - before
         times = sorted(self.receivers.times)[:expected]
-        return (times[-1] - started if times else LONGEST_SECONDS), len(times)
+        return Round(len(times), times[-1] - started if times else LONGEST_SECONDS, cpu)
 
     async def _done(self, expected: int) -> float:
         """Let the workers begin, and wait for so many answers; when they began."""
@@ -184,7 +201,7 @@ class Bench:
         return started
 
 
-async def measure(settings: Settings, folders: dict[str, Path], *, quick: bool) -> None:
+async def measure(settings: Settings, folders: dict[str, Path], *, quick: bool, only: list[int]) -> None:
     await migrate(settings.database_url, registry.model_modules())
     async with create_services(settings, kind="worker") as services, receiving() as receivers:
         bench = Bench(settings, services, receivers)
@@ -196,25 +213,32 @@ async def measure(settings: Settings, folders: dict[str, Path], *, quick: bool) 
             "200 to one receiver that hung once before, 3 workers": (3, {"/once": 200}, 199, 1),
             f"{number} to one receiver, 4 workers": (4, {"/healthy": number}, number, 0),
         }
-        for name, (workers, paths, expected, stuck) in scenarios.items():
-            print(f"{name}, {rounds} rounds in turns")
-            found: dict[str, list[float]] = {label: [] for label in folders}
+        for number_of, (name, (workers, paths, expected, stuck)) in enumerate(scenarios.items(), 1):
+            if only and number_of not in only:
+                continue
+            print(f"{number_of}. {name}, {rounds} rounds in turns")
+            found: dict[str, list[Round]] = {label: [] for label in folders}
             for _ in range(rounds):
                 for label, folder in folders.items():
                     receivers.stuck = stuck
-                    seconds, done = await bench.seconds(folder, workers, paths, expected)
-                    found[label].append(done / seconds)
-                    missing = f", {expected - done} not yet" if done < expected else ""
-                    print(f"  {label:8} {seconds:6.2f} s  {done / seconds:6.0f}/s{missing}", flush=True)
-            rates = {label: statistics.median(values) for label, values in found.items()}
+                    one = await bench.run(folder, workers, paths, expected)
+                    found[label].append(one)
+                    missing = f", {expected - one.done} not yet" if one.done < expected else ""
+                    print(
+                        f"  {label:8} {one.seconds:6.2f} s  {one.done / one.seconds:6.0f}/s  "
+                        f"{one.cpu / max(1, one.done) * 1000:5.1f} ms of CPU a delivery{missing}",
+                        flush=True,
+                    )
+            rates = {label: statistics.median(one.done / one.seconds for one in got) for label, got in found.items()}
             if len(rates) > 1:
-                print(f"  ratio of the medians {rates['this'] / rates['beside']:.2f}")
+                print(f"  ratio of the medians {rates['this'] / rates['beside']:.2f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller numbers, to see that it runs")
     parser.add_argument("--beside", type=Path, help="a checkout of another version")
+    parser.add_argument("--only", type=int, nargs="*", default=[], help="numbers of the scenarios to run")
     given = parser.parse_args()
     folders = {"this": HERE} if given.beside is None else {"this": HERE, "beside": given.beside.resolve()}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -229,7 +253,7 @@ def main() -> None:
                 log_level="error",
                 webhook_reach="loopback",
             )
-            uvloop.run(measure(settings, folders, quick=given.quick))
+            uvloop.run(measure(settings, folders, quick=given.quick, only=given.only))
 
 
 if __name__ == "__main__":
