@@ -9,6 +9,7 @@ from scaicms import registry
 from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import declare_locale_rows
+from scaicms.infra.db.retention import declare_retention
 from scaicms.infra.engines import wait_for_engines
 from scaicms.infra.jobs.giving_up import declare_tasks
 from scaicms.infra.jobs.metrics import declare_figures
@@ -28,6 +29,7 @@ async def create_services(settings: Settings, *, kind: Literal["web", "worker"])
     declare_locale_rows(registry.locale_rows())
     declare_parts(registry.bundle_parts())
     declare_files(registry.stored_files())
+    declare_retention(registry.retention(), registry.legal_holds())
     declare_figures(registry.figures())
     declare_tasks(registry.tasks)
     registry.connect_events()

@@ -11,6 +11,7 @@ from scaicms.features.content.feature import FEATURE as CONTENT
 from scaicms.features.content_types.feature import FEATURE as CONTENT_TYPES
 from scaicms.features.groups.feature import FEATURE as GROUPS
 from scaicms.features.permissions.feature import FEATURE as PERMISSIONS
+from scaicms.features.retention.feature import FEATURE as RETENTION
 from scaicms.features.roles.feature import FEATURE as ROLES
 from scaicms.features.search.feature import FEATURE as SEARCH
 from scaicms.features.sites.feature import FEATURE as SITES
@@ -19,10 +20,12 @@ from scaicms.features.template_packs.feature import FEATURE as TEMPLATE_PACKS
 from scaicms.features.users.feature import FEATURE as USERS
 from scaicms.features.webhooks.feature import FEATURE as WEBHOOKS
 from scaicms.infra.db.locale_rows import LocaleRows
+from scaicms.infra.db.retention import Retention
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import bind, fan_out, subscribe_all
 from scaicms.infra.jobs.declare import Periodic, Task
 from scaicms.infra.jobs.metrics import Figures
+from scaicms.infra.retention import RETENTION as GROUND_RETENTION
 from scaicms.infra.storage.sweep import StoredFiles
 from scaicms.kit.permissions import Permission
 from scaicms.web.feature import Feature
@@ -33,6 +36,7 @@ if TYPE_CHECKING:  # workers do without the web tier
 FEATURES: tuple[Feature, ...] = (
     PERMISSIONS,
     AUDIT,
+    RETENTION,
     ROLES,
     SITES,
     USERS,
@@ -94,6 +98,15 @@ def typed_rows() -> list[TypedRows]:
 
 def locale_rows() -> list[LocaleRows]:
     return [rows for feature in FEATURES for rows in feature.locale_rows]
+
+
+def retention() -> list[Retention]:
+    """An entry for each table."""
+    return [*GROUND_RETENTION, *(entry for feature in FEATURES for entry in feature.retention)]
+
+
+def legal_holds() -> list[str]:
+    return [query for feature in FEATURES for query in feature.legal_holds]
 
 
 def bundle_parts() -> dict[str, str]:

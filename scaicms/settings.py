@@ -125,8 +125,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
-    audit_retention_days: int = Field(default=0, ge=0)
-    """How long the audit log, which is also the feed of events, is kept; 0 is for ever."""
+    audit_retention_days: int = Field(default=90, ge=0)
+    """Days after which events leave the audit log, which is also the feed of webhooks; 0: never."""
+    schedule_days: int = Field(default=90, ge=0)
+    """Days after which scheduled actions that have ended are removed; 0: never."""
+    ended_key_days: int = Field(default=365, ge=0)
+    """Days after which API keys that were revoked or have expired are removed; 0: never."""
 
     history_days: int = Field(default=30, ge=0, le=36_500)
     """How long all revisions and past documents are kept, then the last of each day; 0: all for ever."""

@@ -79,6 +79,10 @@ class ConflictError(AppError):
     status, code, message = 409, "conflict", "This clashes with what is stored."
 
 
+class GoneError(AppError):
+    status, code, message = 410, "gone", "This was removed for good."
+
+
 class PreconditionFailedError(AppError):
     status, code = 412, "precondition_failed"
     message = "The resource has changed since you read it."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scaicms.infra.db.locale_rows import LocaleRows
+from scaicms.infra.db.retention import Retention
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.infra.events import Event, Fanout
 from scaicms.infra.events.record import Subscriber
@@ -48,5 +49,9 @@ class Feature:
     """What it keeps in the file store, for the sweep that removes files without a row."""
     figures: Sequence[Figures] = ()
     """Gauges that `/metrics` asks the database for."""
+    retention: Sequence[Retention] = ()
+    """How the feature's tables grow, and what ends their rows."""
+    legal_holds: Sequence[str] = ()
+    """SQL: ids of things on legal hold, whose events stay."""
     locale_rows: Sequence[LocaleRows] = ()
     """What is stored by locale, for whoever takes a locale away from a site."""

@@ -56,6 +56,7 @@ COMMON_FILES = DOORS | {
     "__init__",
     "authority",
     "bundle",
+    "retention",
     "feature",
     "routes",
     "repository",

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.api_keys import events, permissions
+from scaicms.features.api_keys.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -10,4 +11,5 @@ FEATURE = Feature(
     events=events.ALL,
     permissions=permissions.ALL,
     subjects={"api_key": "scaicms.features.api_keys.authority:api_key"},
+    retention=RETENTION,
 )

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from scaicms.features.assets import events, permissions
 from scaicms.features.assets.jobs import SWEEP_STORAGE, SweepPayload
+from scaicms.features.assets.retention import RETENTION
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.jobs import Periodic
 from scaicms.infra.storage.sweep import StoredFiles
@@ -31,4 +32,5 @@ FEATURE = Feature(
     periodic=(Periodic(SWEEP_STORAGE, SweepPayload(), timedelta(hours=6)),),
     stored_files=(StoredFiles("assets", "assets/", "scaicms.features.assets.file_repository:keys_in_use"),),
     locale_rows=(TEXTS,),
+    retention=RETENTION,
 )

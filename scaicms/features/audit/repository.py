@@ -10,10 +10,12 @@ from scaicms.infra import db
 from scaicms.kit.ids import parse_id
 
 BATCH = 1000
-_ENTRY = """
-SELECT e.seq, e.id, e.site_id, e.type, e.aggregate_id, e.payload, e.actor_kind, e.actor_id, e.occurred_at, e.ip,
-       e.request_id, e.position, e.hash, coalesce(u.email, k.prefix) AS actor_name
-FROM events e LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_keys k ON k.id = e.actor_id
+_COLUMNS = """seq, id, site_id, type, aggregate_id, payload, actor_kind, actor_id, occurred_at, ip, request_id,
+              position, hash"""
+_EVENTS = f"(SELECT {_COLUMNS} FROM events UNION ALL SELECT {_COLUMNS} FROM held_events)"
+_ENTRY = f"""
+SELECT e.*, coalesce(u.email, k.prefix) AS actor_name
+FROM {_EVENTS} e LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_keys k ON k.id = e.actor_id
 """
 
 
@@ -40,7 +42,7 @@ def _where(filters: AuditFilters) -> tuple[list[str], list[Any]]:
 async def page(query: ListAudit, before: int | None) -> tuple[list[Record], int | None]:
     """Entries, newest first, one more than a page where there are more; those `before` a seq, or of the page."""
     conditions, arguments = _where(query)
-    counted = f"SELECT count(*) FROM events e WHERE {' AND '.join(conditions)}"
+    counted = f"SELECT count(*) FROM {_EVENTS} e WHERE {' AND '.join(conditions)}"
     total = await db.fetchval(counted, *arguments) if query.count == "exact" else None
     if before is not None:
         arguments.append(before)

@@ -7,6 +7,7 @@ from scaicms.features.audit import permissions, repository
 from scaicms.features.audit.events import AuditCut, AuditExported
 from scaicms.features.audit.schemas import AuditFilters, AuditPage, EntryOut, ListAudit, VerdictOut
 from scaicms.infra import db
+from scaicms.infra.db.retention import held_ids
 from scaicms.infra.events import chain, record
 from scaicms.infra.services import Service
 from scaicms.kit import json
@@ -67,7 +68,7 @@ class AuditService(Service):
         principal.require(permissions.READ.code)
         days = self.resources.settings.audit_retention_days
         total = 0
-        while days and (removed := await chain.cut(timedelta(days=days))):
+        while days and (removed := await chain.cut(timedelta(days=days), held=held_ids())):
             total += removed
         if total:
             async with db.transaction():

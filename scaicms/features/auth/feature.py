@@ -1,10 +1,7 @@
 """Manifest."""
 
-from datetime import timedelta
-
 from scaicms.features.auth import events
-from scaicms.features.auth.jobs import PRUNE, PrunePayload
-from scaicms.infra.jobs import Periodic
+from scaicms.features.auth.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -18,6 +15,6 @@ FEATURE = Feature(
     ),
     events=events.ALL,
     tasks="scaicms.features.auth.tasks:TASKS",
-    periodic=(Periodic(PRUNE, PrunePayload(), timedelta(hours=1)),),
     pages="scaicms.features.auth.pages:add_pages",
+    retention=RETENTION,
 )

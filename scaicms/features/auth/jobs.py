@@ -28,6 +28,6 @@ class PrunePayload(JobPayload):
     """Nothing to say."""
 
 
-PRUNE = Job("auth.prune", "default", PrunePayload)
+PRUNE = Job("auth.prune", "default", PrunePayload, atomic=False)
 SEND_RESET = Job("auth.send_password_reset", "default", ResetPayload, atomic=False)
 SEND_NOTICE = Job("auth.send_notice", "default", NoticePayload, atomic=False)

@@ -10,8 +10,6 @@ from scaicms.infra import db
 from scaicms.kit.clock import utcnow
 from scaicms.kit.networks import rate_networks
 
-KNOWN_NETWORK_DAYS = 90
-
 
 async def active_session(session_id: UUID) -> SessionRow | None:
     return await SessionRow.filter(id=session_id, revoked_at__isnull=True).first()
@@ -44,24 +42,6 @@ async def revoke_others(user_id: UUID, keep: UUID | None) -> None:
         user_id,
         keep,
     )
-
-
-# A session outlives its last refresh token by a day, so that one who comes late is told apart from a stranger.
-_PRUNE = {
-    "refresh_tokens": """DELETE FROM refresh_tokens r USING sessions s
-                         WHERE s.id = r.session_id AND s.expires_at < now() - interval '1 day'""",
-    "sessions": "DELETE FROM sessions WHERE expires_at < now() - interval '1 day'",
-    "password_resets": """DELETE FROM password_resets WHERE created_at < now() - interval '1 day'
-                          AND (expires_at IS NULL OR expires_at < now() OR used_at IS NOT NULL)""",
-    "invitations": "DELETE FROM invitations WHERE accepted_at < now() - interval '1 day'",
-    "totp": "DELETE FROM totp WHERE confirmed_at IS NULL AND created_at < now() - interval '1 day'",
-    "login_networks": f"DELETE FROM login_networks WHERE last_login_at < now() - interval '{KNOWN_NETWORK_DAYS} days'",
-}
-
-
-async def prune() -> dict[str, int]:
-    """Delete what has expired; rows of each table."""
-    return {table: await db.execute(sql) for table, sql in _PRUNE.items()}
 
 
 _OPEN = """

@@ -30,7 +30,7 @@ from scaicms.kit.crypto import digest
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.passwords import hash_password, needs_rehash, verify_password
-from scaicms.kit.principal import ANONYMOUS, EVERYTHING, Principal
+from scaicms.kit.principal import ANONYMOUS, Principal
 
 FRESH_SECONDS = 600
 
@@ -183,12 +183,6 @@ class AuthService(Service):
     async def list_sessions(self, principal: Principal) -> list[SessionRow]:
         """One's sessions that can still be used, newest first."""
         return await repository.sessions_of((await self.profile(principal)).id)
-
-    async def prune(self, principal: Principal) -> dict[str, int]:
-        """Remove what has expired and proves nothing any more; how many rows of each kind."""
-        principal.require(EVERYTHING)
-        async with db.transaction():
-            return await repository.prune()
 
     async def end_session(self, principal: Principal, session_id: UUID) -> None:
         user = await self.profile(principal)

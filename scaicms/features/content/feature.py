@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from scaicms.features.content import events, permissions
 from scaicms.features.content.jobs import COMPACT_HISTORY, EMPTY_TRASH, CompactPayload, EmptyTrashPayload
+from scaicms.features.content.retention import RETENTION
 from scaicms.features.content.subscribers import SUBSCRIBERS
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.infra.db.typed_rows import TypedRows
@@ -144,4 +145,6 @@ FEATURE = Feature(
     stored_files=(StoredFiles("imports", "imports/", "scaicms.features.content.import_sources:uploads_in_use"),),
     figures=(DUE,),
     locale_rows=(TRANSLATIONS,),
+    retention=RETENTION,
+    legal_holds=("SELECT item_id FROM content_holds",),
 )

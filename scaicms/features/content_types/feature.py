@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.content_types import events, permissions
+from scaicms.features.content_types.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -15,4 +16,5 @@ FEATURE = Feature(
     tasks="scaicms.features.content_types.tasks:TASKS",
     permissions=permissions.ALL,
     bundle={"content_types": "scaicms.features.content_types.bundle:PART"},
+    retention=RETENTION,
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.groups import events, permissions
+from scaicms.features.groups.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -9,4 +10,5 @@ FEATURE = Feature(
     routes=("scaicms.features.groups.routes:routes",),
     events=events.ALL,
     permissions=permissions.ALL,
+    retention=RETENTION,
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.roles import events, permissions
+from scaicms.features.roles.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -10,4 +11,5 @@ FEATURE = Feature(
     events=events.ALL,
     permissions=permissions.ALL,
     bundle={"roles": "scaicms.features.roles.bundle:PART"},
+    retention=RETENTION,
 )

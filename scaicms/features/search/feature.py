@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from scaicms.features.search import events, permissions
 from scaicms.features.search.jobs import PRUNE_JOBS, PrunePayload
+from scaicms.features.search.retention import RETENTION
 from scaicms.features.search.subscribers import SUBSCRIBERS
 from scaicms.infra.jobs import Periodic
 from scaicms.infra.jobs.metrics import Figures
@@ -24,4 +25,5 @@ FEATURE = Feature(
     periodic=(Periodic(PRUNE_JOBS, PrunePayload(), timedelta(hours=1)),),
     permissions=permissions.ALL,
     figures=(SWEEPS,),
+    retention=RETENTION,
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.sites import events, permissions
+from scaicms.features.sites.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -10,4 +11,5 @@ FEATURE = Feature(
     events=events.ALL,
     permissions=permissions.ALL,
     subjects={"anonymous": "scaicms.features.sites.authority:anonymous"},
+    retention=RETENTION,
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.taxonomies import events, permissions
+from scaicms.features.taxonomies.retention import RETENTION
 from scaicms.infra.db.locale_rows import LocaleRows
 from scaicms.web.feature import Feature
 
@@ -25,4 +26,5 @@ FEATURE = Feature(
     permissions=permissions.ALL,
     locale_rows=(TERM_NAMES,),
     bundle={"taxonomies": "scaicms.features.taxonomies.bundle:PART"},
+    retention=RETENTION,
 )

@@ -1,6 +1,7 @@
 """Manifest."""
 
 from scaicms.features.users import events, permissions
+from scaicms.features.users.retention import RETENTION
 from scaicms.web.feature import Feature
 
 FEATURE = Feature(
@@ -15,4 +16,5 @@ FEATURE = Feature(
     tasks="scaicms.features.users.tasks:TASKS",
     permissions=permissions.ALL,
     subjects={"user": "scaicms.features.users.authority:user"},
+    retention=RETENTION,
 )

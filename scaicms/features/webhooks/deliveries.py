@@ -8,8 +8,13 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from scaicms.features.webhooks import delivery_repository, leaving, permissions, repository
-from scaicms.features.webhooks.errors import DeliveryNotFoundError, WebhookInactiveError, WebhookNotFoundError
+from scaicms.features.webhooks import delivery_repository, feed_repository, leaving, permissions, repository
+from scaicms.features.webhooks.errors import (
+    DeliveryNotFoundError,
+    EventsExpiredError,
+    WebhookInactiveError,
+    WebhookNotFoundError,
+)
 from scaicms.features.webhooks.events import WebhookRedelivered, WebhookReplayed, WebhookTested
 from scaicms.features.webhooks.jobs import DELIVER, REPLAY, DeliverPayload, ReplayPayload, delivery_key
 from scaicms.features.webhooks.models import WebhookRow
@@ -106,6 +111,7 @@ class DeliveryService(Service):
 
         Raises:
             WebhookInactiveError: nothing is sent to it.
+            EventsExpiredError: retention has removed events after `since`.
         """
         principal.require(permissions.MANAGE.code, site.id)
         now = utcnow()
@@ -116,6 +122,7 @@ class DeliveryService(Service):
             webhook = await _webhook(site, webhook_id)
             if not webhook.is_active:
                 raise WebhookInactiveError
+            await _require_uncut(site, since)
             payload = ReplayPayload(webhook_id=webhook_id, since=since, until=until)
             job_id = await enqueue(REPLAY.request(payload, site_id=site.id))
             fact = WebhookReplayed(
@@ -149,6 +156,15 @@ async def _webhook(site: Site, webhook_id: UUID) -> WebhookRow:
     if row is None:
         raise WebhookNotFoundError
     return row
+
+
+async def _require_uncut(site: Site, since: datetime) -> None:
+    cut = await feed_repository.cut(site.id, 0)
+    if cut is not None and since <= cut["occurred_at"]:
+        raise EventsExpiredError(
+            f"Events until {cut['occurred_at']:%Y-%m-%dT%H:%M:%SZ} were removed. `since` must be later.",
+            extra={"removed_until": cut["occurred_at"]},
+        )
 
 
 async def _promise(site_id: UUID, delivery_id: UUID) -> UUID:

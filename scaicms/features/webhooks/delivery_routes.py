@@ -74,12 +74,13 @@ async def test_webhook(call: Call) -> web.StreamResponse:
     permission=permissions.MANAGE,
     summary="Deliver the past once more",
     description="A worker delivers all events between the two times that fit the webhook, at most 10,000, also those "
-    "that were delivered, under the same `webhook-id`. The result of the job says how many, and whether that was all.",
+    "that were delivered, under the same `webhook-id`. The result of the job says how many, and whether that was all. "
+    "410 `events_expired` when retention has removed events after `since`.",
     body=Replay,
     body_example={"since": "2026-01-31T00:00:00Z", "until": "2026-02-01T00:00:00Z"},
     response=ReplayOut,
     status=202,
-    errors=(404, 409),
+    errors=(404, 409, 410),
 )
 async def replay_webhook(call: Call) -> web.StreamResponse:
     webhook_id = call.path_id()

@@ -1,6 +1,6 @@
 """What can be wrong with webhooks."""
 
-from scaicms.kit.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from scaicms.kit.errors import ConflictError, ForbiddenError, GoneError, InvalidError, NotFoundError
 
 
 class WebhookNotFoundError(NotFoundError):
@@ -29,3 +29,7 @@ class HeadersRequiredError(InvalidError):
         "Stored values of headers are not sent to another origin. Send `headers` with the new `url`: "
         "all of them with their values, or {} for none."
     )
+
+
+class EventsExpiredError(GoneError):
+    code, message = "events_expired", "Retention has removed these events."

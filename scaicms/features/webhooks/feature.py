@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from scaicms.features.webhooks import events, permissions
 from scaicms.features.webhooks.jobs import PRUNE_DELIVERIES, PrunePayload
+from scaicms.features.webhooks.retention import RETENTION
 from scaicms.features.webhooks.subscribers import FANOUT
 from scaicms.infra.jobs import Periodic
 from scaicms.web.feature import Feature
@@ -23,4 +24,5 @@ FEATURE = Feature(
     periodic=(Periodic(PRUNE_DELIVERIES, PrunePayload(), timedelta(hours=1)),),
     permissions=permissions.ALL,
     bundle={"webhooks": "scaicms.features.webhooks.bundle:PART"},
+    retention=RETENTION,
 )

@@ -10,6 +10,7 @@ from typing import Any
 from asyncpg import Record
 
 from scaicms.features.webhooks import feed_repository, leaving, permissions
+from scaicms.features.webhooks.errors import EventsExpiredError
 from scaicms.features.webhooks.schemas import EventTypeOut, FeedEvent, FeedOut, FeedQuery
 from scaicms.infra.events import Event, chain
 from scaicms.infra.services import Service
@@ -34,7 +35,11 @@ class FeedService(Service):
         return [_described(event) for event in leaving.leaving().values()]
 
     async def read(self, principal: Principal, site: Site, query: FeedQuery) -> FeedOut:
-        """Events after a place, oldest first."""
+        """Events after a place, oldest first.
+
+        Raises:
+            EventsExpiredError: retention has removed events between the place and the oldest one that is left.
+        """
         principal.require(permissions.READ.code, site.id)
         patterns = _patterns(query.types)
         seq = self._place(query.cursor) if query.cursor is not None else query.after
@@ -42,6 +47,9 @@ class FeedService(Service):
             await _link()
         looked = await feed_repository.after(site.id, seq, leaving.seen_by(principal, site.id), patterns, LOOKED_AT)
         wanted = [row for row in looked if row["wanted"]][: query.page_size]
+        # After reading: what a run of retention removes meanwhile is not passed over.
+        if seq > 0:
+            await self._require_uncut(site, seq)
         # Either up to the last event that is told, or over all that was looked at in vain.
         full = len(wanted) == query.page_size
         last = wanted[-1]["seq"] if full else (looked[-1]["seq"] if looked else seq)
@@ -52,6 +60,16 @@ class FeedService(Service):
             next_after=last,
             next_cursor=make_cursor(secret, CURSOR, str(last)),
             has_more=bool(looked) and (len(looked) == LOOKED_AT or looked[-1]["seq"] != last),
+        )
+
+    async def _require_uncut(self, site: Site, seq: int) -> None:
+        cut = await feed_repository.cut(site.id, seq)
+        if cut is None or cut["is_there"] or seq > cut["max_seq"] or seq == cut["last_seq"]:
+            return
+        raise EventsExpiredError(
+            f"Events until {cut['occurred_at']:%Y-%m-%dT%H:%M:%SZ} were removed, and this place is before the last of "
+            "them. Read the content anew, then read the feed from after=0.",
+            extra={"removed_until": cut["occurred_at"]},
         )
 
     def _place(self, cursor: str) -> int:

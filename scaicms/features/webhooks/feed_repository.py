@@ -15,6 +15,18 @@ async def is_unlinked(site_id: UUID) -> bool:
     return bool(await db.fetchval("SELECT EXISTS (SELECT FROM events WHERE hash IS NULL AND site_id = $1)", site_id))
 
 
+async def cut(site_id: UUID, seq: int) -> Record | None:
+    """What retention has removed of a site (`last_seq`, `max_seq`, `occurred_at`), and whether the event with this
+    `seq` `is_there`; None where it has removed nothing."""
+    return await db.fetchrow(
+        """SELECT last_seq, max_seq, occurred_at,
+                  EXISTS (SELECT FROM events WHERE seq = $2 AND site_id = $1) AS is_there
+           FROM event_cuts WHERE site_id = $1""",
+        site_id,
+        seq,
+    )
+
+
 async def after(site_id: UUID, seq: int, seen: Sequence[Seen], patterns: Sequence[str], limit: int) -> list[Record]:
     """The events of a site that follow the one with this `seq`, in the order of the chain; `wanted` are those that may
     be read and are asked for. A `seq` that the log does not have (any more) stands for what is greater."""

@@ -29,9 +29,10 @@ async def list_event_types(call: Call) -> web.StreamResponse:
     summary="Read the feed of events",
     description="Events of the site that you may read, oldest first, as webhooks get them. Go on with `next_after` (or "
     "`next_cursor`) of the answer: events are told in an order in which none comes in before what was told, which is "
-    "not always that of `seq`.",
+    "not always that of `seq`. 410 `events_expired` when retention has removed events after the place.",
     query=FeedQuery,
     response=FeedOut,
+    errors=(410,),
 )
 async def read_feed(call: Call) -> web.StreamResponse:
     return reply(await call.get(FeedService).read(call.principal, call.site, call.query(FeedQuery)))

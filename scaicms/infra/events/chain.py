@@ -167,8 +167,20 @@ async def _linked(after: int, until: int) -> AsyncIterator[Record]:
         after += BATCH
 
 
-async def cut(keep: timedelta) -> int:
-    """Remove one batch from the old end: linked rows all older than `keep`; how many. The chain goes on from there."""
+_NOTE_CUT = """
+INSERT INTO event_cuts AS c (site_id, last_seq, max_seq, occurred_at)
+SELECT site_id, (array_agg(seq ORDER BY position DESC))[1], max(seq), max(occurred_at)
+FROM events WHERE position <= $1 AND site_id IS NOT NULL GROUP BY site_id
+ON CONFLICT (site_id) DO UPDATE SET last_seq = excluded.last_seq, max_seq = greatest(c.max_seq, excluded.max_seq),
+                                    occurred_at = greatest(c.occurred_at, excluded.occurred_at)
+"""
+
+
+async def cut(keep: timedelta, *, held: str = "SELECT NULL::uuid WHERE false") -> int:
+    """Remove one batch from the old end: linked rows all older than `keep`; how many. The chain goes on from there.
+
+    `held` is SQL for the ids of things on legal hold: their events go to `held_events`, where the audit log finds them.
+    """
     async with db.transaction():
         chain = await db.fetchrow("SELECT anchor_position, head_position FROM event_chain FOR UPDATE SKIP LOCKED")
         if chain is None:
@@ -189,6 +201,12 @@ async def cut(keep: timedelta) -> int:
             log.error("audit.not_cut", position=until, reason="there is no row at this position")
             return 0
         await db.execute("UPDATE event_chain SET anchor_position = $1, anchor_hash = $2", until, digest)
+        await db.execute(_NOTE_CUT, until)
+        await db.execute(
+            f"""INSERT INTO held_events ({_COLUMNS})
+                SELECT {_COLUMNS} FROM events WHERE position <= $1 AND aggregate_id IN ({held})""",
+            until,
+        )
         return await db.execute("DELETE FROM events WHERE position <= $1", until)
 
 

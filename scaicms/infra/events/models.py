@@ -37,6 +37,44 @@ class EventRow(Model):
         )
 
 
+class HeldEventRow(Model):
+    """An event that retention has taken out of the chain, of a thing that is on legal hold."""
+
+    seq = fields.BigIntField(primary_key=True)
+    id = fields.UUIDField()
+    site_id = fields.UUIDField(null=True)
+    type = fields.CharField(max_length=100)
+    version = fields.SmallIntField()
+    aggregate_id = fields.UUIDField()
+    payload: object = fields.JSONField()
+    actor_kind = fields.CharField(max_length=20)
+    actor_id = fields.UUIDField(null=True)
+    occurred_at = fields.DatetimeField()
+    ip = fields.CharField(max_length=64, null=True)
+    request_id = fields.CharField(max_length=64, null=True)
+    position = fields.BigIntField(null=True)
+    hash = fields.BinaryField(null=True)
+
+    class Meta:
+        table = "held_events"
+        indexes = (Index(fields=("aggregate_id", "seq")),)
+
+
+class EventCutRow(Model):
+    """The newest events of a site that retention has removed: a reader of the feed who stands before them missed some.
+
+    `last_seq` is the last of them in the order of the chain, `max_seq` the greatest `seq` among them.
+    """
+
+    site_id = fields.UUIDField(primary_key=True)
+    last_seq = fields.BigIntField()
+    max_seq = fields.BigIntField()
+    occurred_at = fields.DatetimeField()
+
+    class Meta:
+        table = "event_cuts"
+
+
 class EventChainRow(Model):
     """The two ends of the chain, in the only row: `anchor` is what retention has cut off, `head` the last link."""
 

@@ -47,8 +47,3 @@ async def keep(scope: str, answer: Answer) -> None:
         json.dumps_text(answer.headers),
         answer.body,
     )
-
-
-async def forget_old() -> int:
-    """Drop what is older than 24 hours; how many there were."""
-    return await db.execute(f"DELETE FROM idempotent_answers WHERE created_at < now() - interval '{KEEP}'")

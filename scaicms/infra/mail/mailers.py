@@ -16,6 +16,8 @@ from scaicms.kit.clock import utcnow
 from scaicms.settings import Settings
 
 SMTP_SECONDS = 15.0
+MAX_FILES = 500
+"""Mails that the folder of a laptop holds; older ones are removed."""
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 log = structlog.get_logger(__name__)
@@ -122,3 +124,6 @@ def _write(path: Path, message: EmailMessage) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(message.as_bytes())
+    # Names begin with the time.
+    for old in sorted(path.parent.glob("*.eml"))[:-MAX_FILES]:
+        old.unlink(missing_ok=True)

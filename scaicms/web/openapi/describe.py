@@ -17,6 +17,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     403: ("forbidden", "You may not do this."),
     404: ("not_found", "There is nothing here with this id."),
     409: ("conflict", "This clashes with what is stored."),
+    410: ("gone", "This was removed for good."),
     412: ("precondition_failed", "The resource has changed since you read it."),
     413: ("too_large", "The body is larger than 1048576 bytes."),
     415: ("unsupported_media_type", "Send the body as application/json."),

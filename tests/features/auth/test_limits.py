@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from scaicms.features.auth.service import AuthService
+from scaicms.features.retention.service import RetentionService
 from scaicms.infra import db
 from scaicms.kit.networks import rate_networks
 from scaicms.kit.principal import SYSTEM
@@ -149,7 +149,7 @@ async def test_networks_are_remembered_for_ninety_days(proxied, email, services)
     await db.execute(
         "UPDATE login_networks SET last_login_at = now() - interval '91 days' WHERE network = $1", str(here)
     )
-    await services.get(AuthService).prune(SYSTEM)
+    await services.get(RetentionService).remove_expired(SYSTEM, seconds=10)
     assert await db.fetchval("SELECT count(*) FROM login_networks WHERE network = $1", str(here)) == 0
 
 

@@ -3,9 +3,9 @@
 import secrets
 
 from scaicms import registry
-from scaicms.features.auth.jobs import PRUNE, PrunePayload
 from scaicms.features.auth.resets import PasswordResetService
 from scaicms.features.auth.service import AuthService
+from scaicms.features.retention.jobs import REMOVE_EXPIRED, RemovePayload
 from scaicms.infra import db
 from scaicms.infra.jobs import enqueue
 from tests.conftest import PASSWORD
@@ -32,7 +32,7 @@ async def test_expired_sessions_tokens_and_resets_are_removed_and_no_others(admi
     await admin.with_token(entered.access_token).post("/auth/totp", {"password": PASSWORD})
     await db.execute("UPDATE totp SET created_at = now() - interval '2 days' WHERE user_id = $1", user_id)
     async with db.transaction():
-        job_id = await enqueue(PRUNE.request(PrunePayload(), site_id=None))
+        job_id = await enqueue(REMOVE_EXPIRED.request(RemovePayload(), site_id=None))
     await drain()
     assert await db.fetchval("SELECT state FROM jobs WHERE id = $1", job_id) == "done"
     sessions = await db.fetch("SELECT id, user_agent FROM sessions WHERE user_id = $1 ORDER BY id", user_id)
@@ -46,4 +46,6 @@ async def test_expired_sessions_tokens_and_resets_are_removed_and_no_others(admi
 
 
 def test_it_runs_every_hour():
-    assert [periodic.every.total_seconds() for periodic in registry.periodic() if periodic.job is PRUNE] == [3600]
+    assert [periodic.every.total_seconds() for periodic in registry.periodic() if periodic.job is REMOVE_EXPIRED] == [
+        3600
+    ]

@@ -1,0 +1,1 @@
+"""Removing rows and files that are past their time."""
