@@ -239,8 +239,9 @@ class Runner:
             try:
                 async with db.aside():
                     cancel = await db.within(ANSWER_SECONDS, ledger.renew(claim.id, claim.fence))
-            except LEDGER_ERRORS:
-                running.was_ledger_away = True
+            except LEDGER_ERRORS as error:
+                # The job's own transaction may have locked the row for a moment; that is no outage.
+                running.was_ledger_away |= isinstance(error, OUTAGES)
                 pause = min(RETRY_SECONDS, LEASE_SECONDS / 3)
                 continue
             pause = LEASE_SECONDS / 3
