@@ -139,6 +139,8 @@ class Faults:
         loop, pending = asyncio.get_running_loop(), []
         for fault in faults:
             await asyncio.sleep(fault.gap)
+            if apart:
+                await self._well(until)
             if loop.time() > until:
                 break
             self.count += 1
@@ -148,6 +150,11 @@ class Faults:
             if not apart:
                 await task
         await asyncio.gather(*pending)
+
+    async def _well(self, until: float) -> None:
+        """Until processes work again, so that faults hit work: on a busy machine they take long to start."""
+        while asyncio.get_running_loop().time() < until and not await self._fleet.is_well():  # noqa: ASYNC110
+            await asyncio.sleep(0.5)  # other processes have no event for us
 
     async def _inflict(self, action: Callable[[Fault], Awaitable[None]], fault: Fault) -> None:
         self._timeline.note(f"fault {fault.name}")
@@ -211,13 +218,19 @@ class Faults:
             worker.paused = False
 
     async def _poison(self, fault: Fault) -> None:
-        await self._promiser.promise([{"name": "chaos.poison", "seconds": 0.3}])
+        await self._promise_killer({"name": "chaos.poison", "seconds": 0.3})
 
     async def _greedy(self, fault: Fault) -> None:
-        await self._promiser.promise([{"name": "chaos.greedy"}])
+        await self._promise_killer({"name": "chaos.greedy"})
 
     async def _block_loop(self, fault: Fault) -> None:
-        await self._promiser.promise([{"name": "chaos.blocking"}])
+        await self._promise_killer({"name": "chaos.blocking"})
+
+    async def _promise_killer(self, job: dict[str, object]) -> None:
+        """Unless one of its kind is still about: each ends or blocks workers three times."""
+        pending = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name = $1"
+        if not await self._engines.fetchval(pending, job["name"]):
+            await self._promiser.promise([job])
 
     async def _half_open_web(self, fault: Fault) -> None:
         await self._links.half_open(self._web(fault))

@@ -141,6 +141,13 @@ class Fleet:
             await asyncio.sleep(AGAIN_SECONDS)
             await process.spawn(self._guardian)
 
+    async def is_well(self) -> bool:
+        """Whether at most one web process and one worker are away or starting."""
+        workers = sum(worker.has_begun for worker in self.workers)
+        async with aiohttp.ClientSession() as session:
+            webs = sum(await asyncio.gather(*(_answers(session, web.base) for web in self.webs)))
+        return workers >= len(self.workers) - 1 and webs >= len(self.webs) - 1
+
     def freeze(self, process: Process) -> None:
         self.unwell.setdefault(process.pid, datetime.now(UTC))
         process.send(signal.SIGSTOP)
