@@ -51,13 +51,13 @@ def watch_transactions() -> None:
 
 
 def watch_doorbell() -> None:
-    ring = Doorbell.ring
+    ring_bells = Doorbell.ring_bells
 
     async def watched(self, *given, **named):
         reach(BEFORE_DOORBELL)
-        return await ring(self, *given, **named)
+        return await ring_bells(self, *given, **named)
 
-    Doorbell.ring = watched
+    Doorbell.ring_bells = watched
 
 
 async def watch_responses(request: web.Request, response: web.StreamResponse) -> None:
