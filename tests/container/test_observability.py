@@ -30,7 +30,7 @@ def known_metrics():
     ours |= {name for figures in registry.figures() for name, _ in figures.gauges.values()}
     for metric in REGISTRY.collect():
         if metric.name.startswith("scaicms_"):
-            ours |= {metric.name, f"{metric.name}_total", f"{metric.name}_bucket"}
+            ours |= {metric.name, *(f"{metric.name}_{suffix}" for suffix in ("total", "bucket", "sum", "count"))}
     return ours
 
 

@@ -5,6 +5,7 @@ The figure is processor time of the loop's thread in one callback: a busy machin
 
 import asyncio
 import secrets
+import time
 
 import pytest
 import pytest_asyncio
@@ -199,3 +200,49 @@ async def test_headers_are_read_without_a_stop(big, header):
     for method in ("GET", "POST"):
         answer = await quick(big.call(method, "/content?type=big", headers={**JSON, header: HEADERS[header]}))
         assert answer.status < 500
+
+
+@pytest_asyncio.fixture
+async def large(big):
+    """A dozen items of nearly a megabyte each, which point to each other."""
+    ids = []
+    for number in range(12):
+        values = {"json": ["x" * 10] * 60_000, "long": "a" * 200_000, "near": ids[-4:], "title": f"t{number}"}
+        answer = await create(big, values)
+        assert answer.status == 201, answer.raw[:300]
+        ids.append(answer.json["id"])
+    return big, ids
+
+
+async def test_lists_of_large_items_are_put_together_without_a_stop(large, granted):
+    site, ids = large
+    asked = ["", "&fields=data.title", "&include=near", "&status=any", "&status=any&fields=data.title&include=near"]
+    for query in asked:
+        assert (await quick(site.get("/content?type=big" + query))).status == 200
+    rights = [{"permission": one, "fields": ["title", "json"]} for one in ("content:read", "content:read_drafts")]
+    reader = await granted(site, *rights)
+    for query in ("", "&fields=data.title", "&status=any"):
+        assert (await quick(reader.get("/content?type=big" + query))).status == 200
+    operations = [{"op": "publish", "id": one} for one in ids]
+    answer = await quick(site.post("/content/bulk", {"operations": operations}))
+    assert answer.json["succeeded"] == len(ids)
+    assert [result["item"]["id"] for result in answer.json["results"]] == ids
+
+
+LETTERS = "ab.,"
+CHANGES = {
+    "letters": ("".join(LETTERS[(n * n) % 4] for n in range(190_000)), "".join(LETTERS[n % 3] for n in range(190_000))),
+    "half a match": ("a.b," * 49_000, "b,a." * 49_000),
+    "words": (" ".join(map(str, range(30_000))), " ".join(map(str, range(30_000, 0, -1)))),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_long_texts_are_compared_without_a_stop_and_in_seconds(big, change):
+    before, after = CHANGES[change]
+    made = (await create(big, {"long": before}, publish=False)).json
+    await big.patch(f"/content/{made['id']}", {"data": {"long": after}})
+    began = time.process_time()
+    answer = await quick(big.get(f"/content/{made['id']}/revisions/2/diff"))
+    assert time.process_time() - began < 5
+    assert answer.json["fields"]["long"]["text"]

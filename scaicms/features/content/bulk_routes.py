@@ -10,6 +10,7 @@ from scaicms.features.content.editing_schemas import BulkBody, BulkOut
 from scaicms.features.content.replies import written_body
 from scaicms.infra import logs
 from scaicms.kit import json
+from scaicms.kit.turns import in_turns
 from scaicms.web.call import Call
 from scaicms.web.errors import error_detail, to_app_error
 from scaicms.web.operation import Routes
@@ -43,8 +44,10 @@ async def change_items(call: Call) -> web.StreamResponse:
     bulk = await call.body(BulkBody)
     outcomes = await call.get(BulkService).run(call.principal, call.site, bulk, to_app_error)
     failed = sum(outcome.error is not None for outcome in outcomes)
-    results = [_result(outcome) for outcome in outcomes]
-    return json_reply(json.dumps({"results": results, "succeeded": len(results) - failed, "failed": failed}))
+    # Together they may have a hundred megabytes.
+    results = b",".join([json.dumps(_result(outcome)) async for outcome in in_turns(outcomes)])
+    counts = json.dumps({"succeeded": len(outcomes) - failed, "failed": failed})
+    return json_reply(b'{"results":[%s],%s' % (results, counts[1:]))
 
 
 def _result(outcome: Outcome) -> dict[str, Any]:

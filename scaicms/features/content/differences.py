@@ -16,6 +16,8 @@ from scaicms.kit import richtext
 
 BUDGET_SECONDS = 0.5
 """What comparing the texts of two versions may take; what is left then counts as replaced."""
+MAX_HALF_MATCH = 20_000
+"""Words up to which a long common part is looked for first."""
 MAX_CHARACTERS = 400_000
 """Of both texts together; longer ones are shown before and after alone."""
 
@@ -87,7 +89,10 @@ class Comparison:
         coded = ["".join(_letter(word, alphabet) for word in _WORDS.findall(text)) for text in (before, after)]
         words = {letter: word for word, letter in alphabet.items()}
         # A deadline that has passed makes it one replacement, after the common beginning and end are found.
-        found = diff_match_patch().diff_main(*coded, False, self._deadline)
+        search = diff_match_patch()
+        if sum(map(len, coded)) > MAX_HALF_MATCH:
+            search.Diff_Timeout = 0  # no half match: it takes time with the square of the length, past the deadline
+        found = search.diff_main(*coded, False, self._deadline)
         return [TextPart(op=_OPS[op], text="".join(words[letter] for letter in run)) for op, run in found]
 
 

@@ -24,6 +24,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
+from scaicms.kit.turns import in_turns
 
 BATCH = 50
 
@@ -61,7 +62,7 @@ async def rendered(site: Site, item: Item, published_at: datetime) -> Rendered:
     if not item.other_locales:
         return Rendered(*await render.document(item, data, published_at), data)
     others = [row for row in await translation_repository.documents(item.id) if row["locale"] != item.locale]
-    published = {row["locale"]: _own(row) for row in others}
+    published = {row["locale"]: _own(row) async for row in in_turns(others)}
     data, taken = fill(item.content_type, site.chain(item.locale)[1:], data, published)
     locales = sorted({item.locale, *published})
     made = await render.document(item, data, published_at, locales=locales, fallback_fields=taken)
@@ -112,9 +113,9 @@ class LocaleRefreshService(Service):
                 return 0
             content_type = await self._types.at_version(site.id, held["key"], held["version"])
             rows = await translation_repository.documents(item_id, hold=True)
-            published = {row["locale"]: _own(row) for row in rows}
+            published = {row["locale"]: _own(row) async for row in in_turns(rows)}
             facts = []
-            for row in rows:
+            async for row in in_turns(rows):
                 chain = site.chain(row["locale"])[1:]
                 data, taken = fill(content_type, chain, published[row["locale"]], published)
                 made = render.with_locales(row, await republish_data(content_type, data), list(published), taken)

@@ -18,6 +18,7 @@ from scaicms.infra import db
 from scaicms.kit import json
 from scaicms.kit.errors import BadRequestError
 from scaicms.kit.sites import Site
+from scaicms.kit.turns import in_turns
 
 MAX_PATHS = 20
 MAX_INCLUDED = 1_000
@@ -63,7 +64,11 @@ class Included:
     locales: dict[UUID, str] = field(default_factory=dict)
     found: dict[str, set[UUID]] = field(default_factory=dict)
 
-    def project(self, wanted: Projection) -> None:
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.bodies.values()))
+
+    async def project(self, wanted: Projection) -> None:
         """Leave of each document the members that are wanted along the paths by which it was found."""
         if len(wanted.members) < 2:  # It is about the items alone.
             return
@@ -71,7 +76,7 @@ class Included:
         for path, ids in self.found.items():
             for item_id in ids:
                 paths.setdefault(item_id, []).append(path)
-        for item_id, ways in paths.items():
+        async for item_id, ways in in_turns(paths.items()):
             if all(way in wanted.members for way in ways):
                 names = list(dict.fromkeys(name for way in ways for name in wanted.members[way]))
                 self.bodies[item_id] = json.dumps(project(json.loads(self.bodies[item_id]), names))
@@ -166,7 +171,7 @@ async def fetch(
         rows = await reads.fetch(sql, list(locales), site.id, list(included.bodies), *bound.arguments)
         if rows and rows[-1]["item_id"] is None:
             raise TypeChangedError
-        _add(included, relations, rows, cut)
+        await _add(included, relations, rows, cut)
     assets = [step for level in levels for step in level if step.target is None]
     if assets:
         await _add_assets(reads, site, locales, assets, ways, included)
@@ -235,9 +240,9 @@ def _level_sql(selects: Sequence[str], documents: str, *, several: bool, distinc
                {order} LIMIT {MAX_INCLUDED + 1})"""
 
 
-def _add(included: Included, level: Sequence[Step], rows: Sequence[Record], cut: Cut | None) -> None:
+async def _add(included: Included, level: Sequence[Step], rows: Sequence[Record], cut: Cut | None) -> None:
     included.found.update({step.path: set() for step in level})
-    for row in rows:
+    async for row in in_turns(rows):
         item_id, body = row["item_id"], row["body"]
         if body is not None and item_id not in included.bodies:
             body = cut(body) if cut is not None else body

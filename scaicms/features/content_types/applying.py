@@ -33,6 +33,7 @@ from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError
 from scaicms.kit.principal import SYSTEM
+from scaicms.kit.turns import in_turns
 
 BATCH = 200
 FORGET_BATCH = 5_000
@@ -161,7 +162,7 @@ class _Run:
         failing = [(row, error) for row, remade in made for error in remade.errors]
         if failing:
             raise _fails([error for _, error in failing])
-        new_rows = [await remaker.new_row(table, row, remade) for row, remade in made]
+        new_rows = [await remaker.new_row(table, row, remade) async for row, remade in in_turns(made)]
         await stored.stage(table, self.plan.id, new_rows)
         return [row for row, _ in made], len(made) < limit
 

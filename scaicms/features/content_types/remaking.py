@@ -19,6 +19,7 @@ from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.kit import json
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.etags import versioned_etag
+from scaicms.kit.turns import in_turns
 
 # Where the backup of a document keeps what it had taken from other locales; no field is called so.
 TAKEN = "$fallback_fields"
@@ -78,7 +79,10 @@ class Remaker:
             table, self._old.id, plan_id, self._undone, after=after, limit=limit, levels=bool(self.levelling)
         )
         leads = await self.levelling.leads(table, rows, self._undone, self._reshaped)
-        return [(row, await self._remake(table, row, leads.get((row["item_id"], row["state"])))) for row in rows]
+        return [
+            (row, await self._remake(table, row, leads.get((row["item_id"], row["state"]))))
+            async for row in in_turns(rows)
+        ]
 
     async def _remake(self, table: TypedRows, row: Record, lead: Data | None) -> Remade:
         data, before, after = stored.decoded(row)

@@ -8,7 +8,9 @@ MAX_HTML = 4_000_000
 CPU_SECONDS = 4.0
 """Processor time; a long article takes 0.2 s. A text that needs more is refused."""
 WALL_SECONDS = 8.0
-"""By the clock, also on a busy machine: a web transaction may be idle for 10 s."""
+"""By the clock, with waiting for a process: a web transaction may be idle for 10 s."""
+COSTLY_SECONDS = 1.0
+"""Processor time after which it is the text, and not a busy machine, that is to blame for reaching `WALL_SECONDS`."""
 MEMORY_BYTES = 1024 * 1024 * 1024
 WORN_ANSWER = 1_000_000
 """A process that gave an answer of more characters is replaced: its memory does not come back."""

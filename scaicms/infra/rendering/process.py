@@ -1,7 +1,7 @@
 """Renders texts in a process of its own: a line of JSON in, a line out, until the input ends.
 
 Run by its path, without the environment of its parent. A text may have been made to take minutes or gigabytes: the
-kernel ends the process at its bounds, and the parent tells by the signal which bound it was.
+kernel ends the process when it needs too much processor time or memory, its parent when it takes too long.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ import sys
 
 import orjson
 
-from scaicms.infra.rendering.limits import CPU_SECONDS, MEMORY_BYTES, WALL_SECONDS
+from scaicms.infra.rendering.limits import CPU_SECONDS, MEMORY_BYTES
 from scaicms.infra.rendering.work import ExcessError, perform
 
 PR_SET_PDEATHSIG = 1
@@ -32,9 +32,8 @@ def bound() -> None:
 
 
 def answer(line: bytes) -> dict[str, object]:
-    """The answer to one request. The timers end the process by SIGPROF and SIGALRM, whatever it is doing."""
+    """The answer to one request. The timer ends the process by SIGPROF, whatever it is doing."""
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, WALL_SECONDS)
     try:
         operation, values = orjson.loads(line)
         return {"results": perform(operation, values)}
@@ -42,7 +41,6 @@ def answer(line: bytes) -> dict[str, object]:
         index, reason = error.args
         return {"index": index, "reason": reason}
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 

@@ -16,7 +16,7 @@ import orjson
 
 import scaicms
 from scaicms.infra.rendering import work
-from scaicms.infra.rendering.limits import CPU_SECONDS, SMALL_HTML, SMALL_TEXT, WALL_SECONDS, WORN_ANSWER
+from scaicms.infra.rendering.limits import COSTLY_SECONDS, SMALL_HTML, SMALL_TEXT, WALL_SECONDS, WORN_ANSWER
 from scaicms.infra.rendering.work import ExcessError, Operation
 from scaicms.kit import json, markdown
 from scaicms.kit.errors import UnavailableError
@@ -25,7 +25,7 @@ SCRIPT = Path(__file__).with_name("process.py")
 PROCESSES = max(1, (os.cpu_count() or 2) // 2)
 MAX_WAITING = 50 * PROCESSES
 _BUSY = "Texts cannot be rendered at the moment; try again."
-_TOO_SLOW = f"takes more than {CPU_SECONDS:g} s to render"
+_TOO_SLOW = "takes too long to render"
 
 
 class Text(NamedTuple):
@@ -117,6 +117,14 @@ class _Process:
             return b""
         return fro.readline()
 
+    def cpu_seconds(self) -> float:
+        """Processor time until now, by proc(5); 0 where there is none."""
+        try:
+            fields = Path(f"/proc/{self._popen.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         self._popen.kill()
 
@@ -139,13 +147,17 @@ class _Question:
     def __init__(self, line: bytes) -> None:
         self._line = line
         self._process: _Process | None = None
+        self._cpu_before = 0.0
         self._is_given_up = False
 
-    def give_up(self) -> None:
-        """Let the thread go on with others; the process may hang, or the thread may not have begun."""
+    def give_up(self) -> float:
+        """Let the thread go on with others; the processor time that was spent in vain."""
         self._is_given_up = True
-        if self._process is not None:
-            self._process.kill()
+        process, spent = self._process, 0.0
+        if process is not None:
+            spent = process.cpu_seconds() - self._cpu_before
+            process.kill()
+        return spent
 
     def exchange(self) -> bytes:
         """Ask the process of this thread, or another in its place if it was killed."""
@@ -155,6 +167,7 @@ class _Question:
             process: _Process | None = getattr(_of_thread, "process", None)
             if process is None:
                 process = _of_thread.process = _Process()
+            self._cpu_before = process.cpu_seconds()
             self._process = process
             answer = process.ask(self._line)
             self._process = None
@@ -174,8 +187,6 @@ def _refuse(code: int) -> None:
         raise UnrenderableError(None, _TOO_SLOW)
     if code in (-signal.SIGABRT, -signal.SIGSEGV, 1):
         raise UnrenderableError(None, "takes more memory to render than one text may")
-    if code == -signal.SIGALRM:
-        raise UnavailableError(_BUSY)
 
 
 async def _ask(line: bytes) -> bytes:
@@ -184,10 +195,11 @@ async def _ask(line: bytes) -> bytes:
     question = _Question(line)
     _Question.waiting += 1
     try:
-        # Beyond the process's own bound, for one that is stopped or for threads that are all taken.
-        async with asyncio.timeout(WALL_SECONDS + 1):
+        async with asyncio.timeout(WALL_SECONDS):
             return await asyncio.get_running_loop().run_in_executor(_threads, question.exchange)
     except TimeoutError:
+        if question.give_up() > COSTLY_SECONDS:
+            raise UnrenderableError(None, _TOO_SLOW) from None
         raise UnavailableError(_BUSY) from None
     finally:
         question.give_up()
