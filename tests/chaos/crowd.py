@@ -17,7 +17,7 @@ class Crowd:
 
     def __init__(self, ground: Ground, seed: int, *, rows: int) -> None:
         self.record, self.publications = Record(), Publications()
-        self.promiser = Promiser(ground.client(f"{seed}:jobs"), self.record)
+        self.promiser = Promiser(ground.client(f"{seed}:jobs"), self.record, ground.backlog)
         self.clients: list[Client] = [self.promiser.client]
         self.works: list[Callable[[asyncio.Event], Awaitable[None]]] = [self.promiser.work]
         self.readers: list[FeedReader] = []

@@ -38,6 +38,7 @@ WEBHOOKS: dict[str, dict[str, Any]] = {
 
 # Periodic work is promised again and again, and so is never at an end; deliveries that failed wait for their time.
 PENDING = "SELECT count(*) FROM jobs WHERE state = 'pending' AND name <> ALL('{chaos.tick,webhooks.deliver}')"
+BACKLOG = "SELECT count(*) FROM jobs WHERE state = 'pending' AND run_at <= now() AND lease_until IS NULL"
 
 
 class Ground:
@@ -124,6 +125,10 @@ class Ground:
         if self._token:
             client.headers["Authorization"] = f"Bearer {self._token}"
         return client
+
+    async def backlog(self) -> int:
+        """How many jobs are due and wait for a worker."""
+        return int(str(await self.engines.fetchval(BACKLOG)))
 
     async def rest(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait until no job is pending, but no longer than this."""

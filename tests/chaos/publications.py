@@ -61,6 +61,7 @@ class Publisher:
         self._rng: random.Random = client.rng
         self._rows = rows
         self._numbers = count()
+        self._last_import: str | None = None
 
     @property
     def client(self) -> Client:
@@ -91,7 +92,14 @@ class Publisher:
         return False
 
     async def _import(self) -> None:
-        """An unclear try may have been taken: the same rows again are the same items."""
+        """An unclear try may have been taken: the same rows again are the same items. One import at a time, so that
+        workers get what they can do on this machine."""
+        if self._last_import is not None:
+            job = await self._client.ask(
+                "GET", f"{API}/search/jobs/{self._last_import}", headers={"X-Site-ID": self._site}
+            )
+            if job.status == 200 and job.json["state"] not in ("done", "dead", "quarantined"):
+                return
         name, rows = self._name("import"), self._rng.randint(self._rows // 4, self._rows)
         titles = [f"{name}-{row}" for row in range(rows)]
         lines = "\n".join(json.dumps({"id": title, "title": title, "body": "A row. " * 30}) for title in titles)
@@ -100,7 +108,8 @@ class Publisher:
             "POST", f"{API}/content/import", data=body, headers={**headers, "X-Site-ID": self._site}
         )
         if self._clear(answer, 202, f"import {name}"):
-            self._record.imports[answer.json["job_id"]] = titles
+            self._last_import = str(answer.json["job_id"])
+            self._record.imports[self._last_import] = titles
 
     async def _draft(self, title: str) -> str | None:
         answer = await self._post("/content", {"type": "page", "data": {"title": title, "body": "Later."}})

@@ -52,7 +52,7 @@ async def run(
     """A whole run of this length, `without` some kinds of faults; the judgement is the caller's to act on."""
     async with Ground.prepared(home, webs=webs, workers=workers, novel=False) as ground:
         await ground.add_webhooks()
-        crowd = Crowd(ground, seed, rows=200 if minutes < LONG_MINUTES else 800)
+        crowd = Crowd(ground, seed, rows=100 if minutes < LONG_MINUTES else 400)
         faults = Faults(
             ground.engines,
             ground.fleet,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -11,6 +12,8 @@ from tests.chaos.client import Answer, Client
 from tests.chaos.timeline import Timeline
 
 API = "/api/v1"
+MOST_WAITING = 200
+"""Jobs that may wait before nobody promises more: faults are tested, not how fast the machine is."""
 WORD = "marmalade"
 TYPE = {
     "key": "note",
@@ -137,11 +140,13 @@ class Editor:
 class Promiser:
     """Promises test jobs at a steady pace."""
 
-    def __init__(self, client: Client, record: Record) -> None:
-        self.client, self._record, self._rng = client, record, client.rng
+    def __init__(self, client: Client, record: Record, backlog: Callable[[], Awaitable[int]]) -> None:
+        self.client, self._record, self._rng, self._backlog = client, record, client.rng, backlog
 
     async def work(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
+            while await self._backlog() > MOST_WAITING and not stop.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.5)  # rows have no event for us
             await self.promise([self._any_job() for _ in range(self._rng.randint(1, 4))])
             if self._rng.random() < 0.1:
                 await self._cancel_one()
