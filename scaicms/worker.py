@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 
 from scaicms import registry
 from scaicms.connect import create_services
+from scaicms.infra import rendering
 from scaicms.infra.engines import StartError, wait_for_engines
 from scaicms.infra.jobs.heartbeat import worker_name
 from scaicms.infra.jobs.recycling import until_worn
@@ -39,6 +40,7 @@ async def work(settings: Settings, queues: Sequence[str], *, on_stop: Callable[[
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop_soon)
+    rendering.be_patient()
     async with create_services(settings, kind="worker") as services, watched_loop():
         redis = services.resources.redis
         runner = Runner(registry.tasks(), services, worker_name())
@@ -89,6 +91,7 @@ def worker_settings(queue: str) -> type:
 
     async def on_startup(ctx: dict[Any, Any]) -> None:
         configure_logs(settings)
+        rendering.be_patient()
         services = await stack.enter_async_context(create_services(settings, kind="worker"))
         runner = Runner(registry.tasks(), services, worker_name())
         ctx[RUNNER] = runner

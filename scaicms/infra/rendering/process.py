@@ -5,7 +5,6 @@ kernel ends the process when it needs too much processor time or memory, its par
 """
 
 import ctypes
-import os
 import resource
 import signal
 import sys
@@ -16,7 +15,6 @@ from scaicms.infra.rendering.limits import CPU_SECONDS, MEMORY_BYTES
 from scaicms.infra.rendering.work import ExcessError, perform
 
 PR_SET_PDEATHSIG = 1
-NICENESS = 5  # where cores are few, event loops go first
 
 
 def bound() -> None:
@@ -26,7 +24,6 @@ def bound() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "prctl"):
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

@@ -16,7 +16,14 @@ import orjson
 
 import scaicms
 from scaicms.infra.rendering import work
-from scaicms.infra.rendering.limits import COSTLY_SECONDS, SMALL_HTML, SMALL_TEXT, WALL_SECONDS, WORN_ANSWER
+from scaicms.infra.rendering.limits import (
+    COSTLY_SECONDS,
+    SMALL_HTML,
+    SMALL_TEXT,
+    WALL_SECONDS,
+    WORKER_WALL_SECONDS,
+    WORN_ANSWER,
+)
 from scaicms.infra.rendering.work import ExcessError, Operation
 from scaicms.kit import json, markdown
 from scaicms.kit.errors import UnavailableError
@@ -41,6 +48,11 @@ class UnrenderableError(Exception):
     def __init__(self, index: int | None, reason: str) -> None:
         super().__init__(reason)
         self.index, self.reason = index, reason
+
+
+def be_patient() -> None:
+    """Let texts of this process take as long as workers may wait."""
+    _Question.wall_seconds = WORKER_WALL_SECONDS
 
 
 async def to_html(texts: Sequence[Text]) -> list[str]:
@@ -143,6 +155,7 @@ class _Question:
     """A request on its way through a thread, which may be given up."""
 
     waiting = 0
+    wall_seconds = WALL_SECONDS
 
     def __init__(self, line: bytes) -> None:
         self._line = line
@@ -195,7 +208,7 @@ async def _ask(line: bytes) -> bytes:
     question = _Question(line)
     _Question.waiting += 1
     try:
-        async with asyncio.timeout(WALL_SECONDS):
+        async with asyncio.timeout(_Question.wall_seconds):
             return await asyncio.get_running_loop().run_in_executor(_threads, question.exchange)
     except TimeoutError:
         if question.give_up() > COSTLY_SECONDS:
