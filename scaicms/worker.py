@@ -41,7 +41,7 @@ async def work(settings: Settings, queues: Sequence[str], *, on_stop: Callable[[
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop_soon)
     rendering.be_patient()
-    async with create_services(settings, kind="worker") as services, watched_loop():
+    async with create_services(settings, kind="worker") as services:
         redis = services.resources.redis
         runner = Runner(registry.tasks(), services, worker_name())
         workers = {
@@ -54,7 +54,8 @@ async def work(settings: Settings, queues: Sequence[str], *, on_stop: Callable[[
             )
             for queue in queues
         }
-        async with background(runner, redis, queues, registry.periodic()):
+        # What is imported until here takes a second.
+        async with background(runner, redis, queues, registry.periodic()), watched_loop():
             worn = asyncio.create_task(_wear(settings, stop))
             log.info("worker.ready", queues=list(queues), worker=runner.worker)
             await run_workers(workers, redis, stop, drain_seconds=settings.drain_seconds)
