@@ -56,6 +56,10 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=False, defer_build=DEFER)
 
 
+MAX_OFFSET = 10_000
+"""How many items of a list can be passed over by page numbers."""
+
+
 class PageQuery(Query):
     """Parameters of every list."""
 

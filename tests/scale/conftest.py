@@ -8,7 +8,7 @@ import pytest_asyncio
 from scaicms.features.content_types.indexing import IndexService
 from scaicms.infra import db
 from scaicms.web.ports import SERVICES
-from tests.conftest import Api
+from tests.conftest import Api, role_with
 from tests.scale import seeding
 
 ITEMS = 200_000
@@ -48,6 +48,12 @@ async def large(client, admin):
         site_id, types["article"], authors, number=ITEMS, term_id=UUID(term["id"]), taxonomy_id=taxonomy_id
     )
     await db.execute("DELETE FROM jobs WHERE state = 'pending'")
+    role = await role_with(admin, "content:read", "content_types:read", "taxonomies:read")
+    assert (
+        await admin.patch(
+            "/sites/large", {"settings": {"public_role": role}, "locales": [{"code": "en"}, {"code": "de"}]}
+        )
+    ).status == 200
     return Large(site, str(authors[0]), term["id"])
 
 

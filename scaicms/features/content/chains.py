@@ -83,6 +83,11 @@ def page_sql(source: str, wheres: Sequence[str], columns: str, order: str, *, li
     return f"SELECT {columns} FROM ({merged}) d ORDER BY {order} LIMIT {limit} OFFSET {offset}"
 
 
+MAX_COUNTED = 5_000
+
+
 def count_sql(source: str, wheres: Sequence[str]) -> str:
-    """How many rows there are of these."""
-    return " + ".join(f"(SELECT count(*) FROM {source} d WHERE {where})" for where in wheres)
+    """How many rows there are of these, as far as they are counted, and whether there are more."""
+    rows = " UNION ALL ".join(f"(SELECT FROM {source} d WHERE {where} LIMIT {MAX_COUNTED + 1})" for where in wheres)
+    return f"""(SELECT ARRAY[least(count(*), {MAX_COUNTED}), (count(*) > {MAX_COUNTED})::int]::bigint[]
+                FROM (SELECT FROM ({rows}) r LIMIT {MAX_COUNTED + 1}) r)"""

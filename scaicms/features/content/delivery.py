@@ -2,16 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-import asyncpg
-
 from scaicms.features.assets.permissions import READ as READ_ASSETS
-from scaicms.features.content import access, explaining, including, past, permissions, render, term_filters
+from scaicms.features.content import access, including, past, permissions, render, term_filters
 from scaicms.features.content.chains import Chain
 from scaicms.features.content.current import TypeChangedError, require_current, steadily
 from scaicms.features.content.documents import (
@@ -29,19 +25,18 @@ from scaicms.features.content.documents import (
 )
 from scaicms.features.content.filters import Filters
 from scaicms.features.content.keeping import Kept, list_key
-from scaicms.features.content.listing import Listing, compile_listing, cursor_of, read_place
+from scaicms.features.content.listing import compile_listing
 from scaicms.features.content.locales import locales_asked
 from scaicms.features.content.ordering import compile_sort
+from scaicms.features.content.pages import Page, Pages, nothing
 from scaicms.features.content.paths import Bound, Visible
 from scaicms.features.content.projecting import WHOLE, Projection, Shape, project, projection
 from scaicms.features.content.query_tree import EVERYTHING, Group
 from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import ListItems
 from scaicms.features.content.targets import Reading, Target, Targets
-from scaicms.features.content.totals import Totals
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.permissions import Permission
@@ -61,7 +56,7 @@ class DeliveryService(Service):
         self._types = services.get(ContentTypeService)
         self._terms = services.get(TermLinks)
         self._reads = services.resources.reads
-        self._totals = Totals()
+        self._pages = Pages(services.resources)
         self._kept = Kept(services.resources.notices, services.resources.settings.delivery_cache_bytes)
 
     async def by_id(
@@ -166,12 +161,14 @@ class DeliveryService(Service):
             access.require_known_type(principal, site.id, query.type)
         asked = locales_asked(site, query.locale, query.fallback)
         published = principal.scope(permissions.READ.code, site.id) if drafts else scope
-        reading = Reading(site, asked, published, query.as_of, drafts, _sees_assets(principal, site))
+        assets, has_account = _sees_assets(principal, site), not principal.is_anonymous
+        reading = Reading(site, asked, published, query.as_of, drafts, assets, has_account)
         read = steadily(self._types, site.id, lambda: self._compose(reading, scope, query, tree))
         # What the database guesses changes with nothing that it tells of.
         if not reading.is_everybodys or query.explain or query.count == "estimate":
             return await read()
-        key = (*list_key(query, tree, asked), *reading.includes(query.include))
+        # More words are looked through for who has an account.
+        key = (*list_key(query, tree, asked), query.q is not None and has_account, *reading.includes(query.include))
         return await self._kept.read(site.id, key, read, len)
 
     async def _compose(self, reading: Reading, scope: Scope | None, query: ListItems, tree: Group) -> bytes:
@@ -184,8 +181,8 @@ class DeliveryService(Service):
         levels = await including.plan(query.include, root, targets) if query.include else []
         wanted = projection(query.fields, root, including.by_path(levels))
         if not chain.locales:
-            return _join(Page((), None if query.count == "none" else 0), (), query)
-        page = await self._select(site, query, tree, root, targets, narrowed=scope is not None)
+            return nothing(query).around((), query)
+        page = await self._select(reading, query, tree, root, targets, narrowed=scope is not None)
         if tree.members or query.sort or query.q or wanted.own:
             await require_current(self._reads, [content_type, *targets.types.values()])
         terms = await self._terms.of_items(site, [row["id"] for row in page.rows], asked[0]) if drafts else {}
@@ -203,9 +200,9 @@ class DeliveryService(Service):
         included = await self._included(list(found), levels, reading, wanted) if levels else None
         size = sum(map(len, bodies)) + (included.size if included is not None else 0)
         if size <= LARGE_BYTES:
-            return _join(page, bodies, query, included)
+            return page.around(bodies, query, included)
         # To copy a hundred megabytes takes a tenth of a second.
-        return await asyncio.to_thread(_join, page, bodies, query, included)
+        return await asyncio.to_thread(page.around, bodies, query, included)
 
     async def _shaped(
         self, found: Document, shape: Shape, reading: Reading, view: access.View | None = None
@@ -259,56 +256,15 @@ class DeliveryService(Service):
         return scope is None or (reach is not None and Visible(False, reach.all_rows).reaches(field))
 
     async def _select(
-        self, site: Site, query: ListItems, tree: Group, root: Target, targets: Targets, *, narrowed: bool
-    ) -> "Page":
-        drafts = root.visible.private
+        self, reading: Reading, query: ListItems, tree: Group, root: Target, targets: Targets, *, narrowed: bool
+    ) -> Page:
+        site, drafts = reading.site, root.visible.private
         terms = await term_filters.known(self._terms, site, tree, query.as_of)
         filters = Filters(root, targets, terms, Bound(1), drafts, past.documents(query.as_of))
         order = compile_sort(query.sort or ("-updated_at" if drafts else "-published_at"), root, drafts=drafts)
-        listing = await compile_listing(filters, tree, order, query, site_id=site.id)
-        return await self._page(listing, query, estimates=not narrowed)
-
-    async def _page(self, listing: Listing, query: ListItems, *, estimates: bool) -> "Page":
-        bound = Bound(0, list(listing.arguments))
+        listing = await compile_listing(filters, tree, order, query, site_id=site.id, has_account=reading.has_account)
         # Who reads a part learns no guess about the rest: theirs is counted.
-        exact = query.count == "exact" or (query.count == "estimate" and not estimates)
-        total = self._totals.ask(listing, bound) if exact else None
-        before, columns = (total.before, total.columns) if total is not None else ("", "")
-        secret = self.resources.settings.secret.get_secret_value()
-        place = read_place(secret, listing, query.cursor) if query.cursor is not None else None
-        if query.cursor is None:
-            sql = before + listing.page(query.page_size, query.offset, columns)
-        else:
-            sql = before + listing.after(place, query.page_size + 1, bound, columns)
-        if listing.filtered or place is not None:
-            rows = await db.fetch_planned(self._reads, sql, *bound.arguments)
-        else:
-            rows = await self._reads.fetch(sql, *bound.arguments)
-        shown = rows[: query.page_size]
-        if total is not None and shown:
-            number: int | None = self._totals.read(total, shown[0])
-        else:
-            number = await self._number(listing, query, exact=exact, begins=place is None and not query.offset)
-        explained = None
-        if query.explain:
-            explained = await explaining.explain(self._reads, listing, sql, bound.arguments, estimates=estimates)
-        return Page(shown, number, cursor_of(secret, listing, shown[-1]) if len(rows) > len(shown) else None, explained)
-
-    async def _number(self, listing: Listing, query: ListItems, *, exact: bool, begins: bool) -> int | None:
-        """The total where no row tells it; `begins`: there is none on the first page."""
-        if exact:
-            return 0 if begins else await self._reads.fetchval(f"SELECT {listing.count}", *listing.arguments)
-        return await explaining.estimate(self._reads, listing) if query.count == "estimate" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows of a list, how many there are in all, and where to go on."""
-
-    rows: Sequence[asyncpg.Record]
-    total: int | None
-    next_cursor: str | None = None
-    explained: dict[str, Any] | None = None
+        return await self._pages.read(self._reads, listing, query, estimates=not narrowed)
 
 
 def _sees_assets(principal: Principal, site: Site) -> bool:
@@ -322,18 +278,3 @@ def _needed(principal: Principal, site: Site, as_of: datetime | None, *, drafts:
         return permissions.READ
     principal.require(permissions.READ_DRAFTS.code, site.id)
     return permissions.READ_DRAFTS
-
-
-def _join(page: Page, bodies: Sequence[bytes], query: ListItems, included: including.Included | None = None) -> bytes:
-    by_cursor = query.cursor is not None
-    rest: dict[str, Any] = {
-        "total": page.total,
-        "page": None if by_cursor else query.page,
-        "page_size": query.page_size,
-    }
-    if by_cursor:
-        rest["next_cursor"] = page.next_cursor
-    if page.explained is not None:
-        rest["explain"] = page.explained
-    answer = b'{"items":[%s],%s' % (b",".join(bodies), json.dumps(rest)[1:])
-    return answer if included is None else including.beside(answer, included)

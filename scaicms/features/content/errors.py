@@ -1,6 +1,7 @@
 """What can be wrong with content."""
 
 from scaicms.kit.errors import (
+    BadRequestError,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -8,6 +9,7 @@ from scaicms.kit.errors import (
     PreconditionFailedError,
     UnavailableError,
 )
+from scaicms.kit.schemas import MAX_OFFSET
 
 
 class ItemNotFoundError(NotFoundError):
@@ -112,3 +114,8 @@ class NoWorkflowError(ConflictError):
 
 class VersionConflictError(PreconditionFailedError):
     """`conflict` has what is stored and what was sent; `errors` points to what collides."""
+
+
+class PageTooDeepError(BadRequestError):
+    code = "page_too_deep"
+    message = f"The page begins after {MAX_OFFSET:,} items. Use `cursor=` to go that far."

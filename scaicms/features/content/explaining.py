@@ -2,14 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from scaicms.features.content import searching
-from scaicms.features.content.filters import Used
+from scaicms.features.content.index_rules import Indexes, index_of, index_of_sort
 from scaicms.features.content.listing import Listing
-from scaicms.features.content.ordering import Key
-from scaicms.features.content.paths import COMPARISONS, MANY, Path
 from scaicms.features.content_types.service import index_paths
 from scaicms.infra import db
 from scaicms.kit import json
@@ -24,23 +20,6 @@ _NAMED = {
     "item_terms_terms": "terms",
 }
 _IN_THE_PAST: tuple[str | None, str | None] = (None, "The past has no index of its fields.")
-_RANGES = ("eq", "in", "between", *COMPARISONS)
-
-
-@dataclass(frozen=True, slots=True)
-class Indexes:
-    """The indexes of a type's fields: by the paths of the fields, and the paths by their names. Built ones alone."""
-
-    paths: Mapping[str, str]
-    wanted: frozenset[str]
-
-    def of_field(self, path: str) -> tuple[str | None, str | None]:
-        """The index of a field, or why there is none."""
-        if path in self.paths.values():
-            return path, None
-        if path in self.wanted:
-            return None, f"The index of {path} is being built."
-        return None, f"{path} is not marked as indexed."
 
 
 async def explain(
@@ -57,14 +36,14 @@ async def explain(
     for used in listing.filters.used:
         index, reason = _IN_THE_PAST
         if not is_past:
-            index, reason = _index_of(used, indexes, drafts=listing.filters.drafts)
+            index, reason = index_of(used, indexes, drafts=listing.filters.drafts)
         alone = f"SELECT 1 {listing.matching([used.sql])}"
         estimated = (await _plan(reads, *_renumbered(alone, listing.arguments)))["Plan Rows"] if estimates else None
         about = {"path": used.clause.path, "operator": used.clause.operator, "index": index, "reason": reason}
         filters.append({**about, "estimated_rows": estimated})
     sort_index, sort_reason = _IN_THE_PAST
     if not is_past:
-        sort_index, sort_reason = _index_of_sort(listing.order.keys[0], indexes, drafts=listing.filters.drafts)
+        sort_index, sort_reason = index_of_sort(listing.order.keys[0], indexes, drafts=listing.filters.drafts)
     return {
         "filters": filters,
         "sort": {
@@ -110,46 +89,3 @@ def _renumbered(sql: str, arguments: Sequence[Any]) -> tuple[str, list[Any]]:
 def _index_names(plan: Mapping[str, Any]) -> set[str]:
     found = {str(plan["Index Name"])} if "Index Name" in plan else set()
     return found.union(*(_index_names(inner) for inner in plan.get("Plans", ())))
-
-
-def _index_of(used: Used, indexes: Indexes, *, drafts: bool) -> tuple[str | None, str | None]:
-    """The index that finds a condition, or why none does."""
-    path, operator = used.path, used.clause.operator
-    if operator == searching.OPERATOR:
-        return None, "The words of every item that the rest leaves are looked through; /search has an index."
-    if used.negated or operator in ("ne", "nin"):
-        return None, "What is not so is found by no index."
-    if used.hop is not None:
-        index, reason = indexes.of_field(used.hop) if not drafts else (None, "Relations of drafts have no index.")
-        return index, f"{reason} The target of each row is looked up." if reason else None
-    if path is None:
-        return "terms", None
-    if path.key is None:
-        return _index_of_column(path.name, operator, drafts=drafts)
-    return _index_of_data(path, operator, indexes, drafts=drafts)
-
-
-def _index_of_data(path: Path, operator: str, indexes: Indexes, *, drafts: bool) -> tuple[str | None, str | None]:
-    if path.kind in MANY or (operator in ("eq", "in") and (drafts or path.order is None)):
-        return ("data", None) if operator != "exists" else (None, "Lists have an index for what is in them alone.")
-    if operator in (*_RANGES, "exists") or (operator == "starts_with" and path.kind == "text"):
-        return indexes.of_field(path.name) if not drafts else (None, "Fields of drafts have no index.")
-    return None, f"No index finds {operator} in texts."
-
-
-def _index_of_column(name: str, operator: str, *, drafts: bool) -> tuple[str | None, str | None]:
-    if name in ("id", "slug") and operator in ("eq", "in"):
-        return name, None
-    if name == "published_at" and operator in _RANGES and not drafts:
-        return name, None
-    return None, f"There is no index of {name} for {operator}."
-
-
-def _index_of_sort(key: Key, indexes: Indexes, *, drafts: bool) -> tuple[str | None, str | None]:
-    if drafts:
-        return None, "Drafts are sorted anew."
-    if key.name.startswith("data."):
-        return indexes.of_field(key.name)
-    if key.name == "published_at" and key.descending:
-        return key.name, None
-    return None, f"There is no index of {key.name} in this direction."

@@ -29,6 +29,8 @@ class Used:
     path: Path | None
     hop: str | None
     negated: bool
+    is_found: bool = False
+    """Of a hop: whether an index finds the few targets, so that it can begin with these."""
 
 
 @dataclass(slots=True)
@@ -72,7 +74,7 @@ class Filters:
         keys, name = hops(clause.path)
         if len(keys) > MAX_HOPS:
             raise FilterError(f"{clause.path} is deeper than {MAX_HOPS} relations.")
-        source, row, via, opened = self.root, "d", "", []
+        source, row, via, opened = self.root, "d", "", list[tuple[Target, str, str, Target, str]]()
         for key in keys:
             target = await self.targets.behind(source, key, f"{via}data.{key}")
             if target is None:
@@ -81,12 +83,14 @@ class Filters:
             self._rows += 1
             self.types.add(target.content_type.id)
             below = f"h{self._rows}"
-            opened.append(self._open(source, key, row, target, below))
+            opened.append((source, key, row, target, below))
             source, row, via = target, below, f"{via}data.{key}."
         sql, path = self._last(clause, source, name, row, via)
+        is_found = len(keys) == 1 and _is_found(clause, path) and not self._negations
         for opening in reversed(opened):
-            sql = opening.replace("{}", sql)
-        self.used.append(Used(clause, sql, path, f"data.{keys[0]}" if keys else None, self._negations > 0))
+            sql = self._open(*opening, is_found=is_found).replace("{}", sql)
+        hop = f"data.{keys[0]}" if keys else None
+        self.used.append(Used(clause, sql, path, hop, self._negations > 0, is_found))
         return sql
 
     def _last(self, clause: Clause, source: Target, name: str, row: str, via: str) -> tuple[str, Path | None]:
@@ -100,7 +104,7 @@ class Filters:
             raise FilterError(f"{what}; it has {', '.join(allowed)}.")
         return _OPERATORS[clause.operator](path, clause.values, self.bound), path
 
-    def _open(self, source: Target, key: str, row: str, target: Target, below: str) -> str:
+    def _open(self, source: Target, key: str, row: str, target: Target, below: str, *, is_found: bool) -> str:
         """SQL that holds where a published target of the relation fulfils what comes in place of `{}`."""
         conditions = [
             f"{below}.locale = {row}.locale",
@@ -114,12 +118,19 @@ class Filters:
         if path.kind == RELATIONS[1]:
             return f"""EXISTS (SELECT 1 FROM jsonb_array_elements_text({path.sql}) r(id)
                        JOIN {self.documents} {below} ON {below}.item_id = r.id::uuid WHERE {within})"""
-        if path.order is not None and row == "d" and not self.drafts:
+        if is_found and path.order is not None and row == "d" and not self.drafts:
             # By the index of the relation, of which the planner has figures.
             return f"""{path.order} IN (SELECT {below}.item_id::text COLLATE "C"
                                        FROM {self.documents} {below} WHERE {within})"""
         value = f"({row}.data->>'{key}')::uuid"
         return f"EXISTS (SELECT 1 FROM {self.documents} {below} WHERE {below}.item_id = {value} AND {within})"
+
+
+def _is_found(clause: Clause, path: Path | None) -> bool:
+    """Whether an index finds the few documents that fulfil a condition."""
+    if path is None or clause.operator not in ("eq", "in"):
+        return False
+    return path.name.endswith(("slug", "id")) if path.key is None else path.kind != "boolean"
 
 
 def _one(path: Path, values: tuple[str, ...]) -> Any:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +11,12 @@ from asyncpg import Record
 from scaicms.features.content import past, repository, searching, workflow
 from scaicms.features.content.chains import Chain, count_sql, page_sql
 from scaicms.features.content.filters import Filters
+from scaicms.features.content.index_rules import Indexes, index_of, index_of_sort
 from scaicms.features.content.ordering import Order
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.query_tree import Group
 from scaicms.features.content.schemas import ListItems
+from scaicms.features.content.windows import COUNTED, FILTERED, WORDS, Branch, Size, Window
 from scaicms.kit import json
 from scaicms.kit.cursors import make_cursor, read_cursor
 from scaicms.kit.errors import BadRequestError
@@ -52,6 +54,8 @@ class Listing:
     order: Order
     arguments: Sequence[Any]
     name: str
+    window: Window | None = None
+    """None: indexes answer all of it."""
 
     @property
     def wheres(self) -> list[str]:
@@ -65,8 +69,13 @@ class Listing:
 
     @property
     def count(self) -> str:
-        """An expression."""
-        return count_sql(self.source, self.wheres)
+        """An expression: how many there are, and whether that is a lower bound."""
+        return self.window.count if self.window is not None else count_sql(self.source, self.wheres)
+
+    @property
+    def count_of_page(self) -> str:
+        """The same within the statement of a page by its number."""
+        return f"(SELECT {COUNTED} FROM looked)" if self.window is not None else self.count
 
     @property
     def is_changing(self) -> bool:
@@ -78,21 +87,25 @@ class Listing:
         """Whether it is all that is published of a type in a locale."""
         return self.is_changing and not (self.filtered or self.chain.owned or len(self.chain.locales) > 1)
 
-    def page(self, limit: int, offset: int, total: str) -> str:
-        """A page by its number; `total` are columns."""
+    def page(self, limit: int, offset: int, before: str, total: str) -> str:
+        """A page by its number; `total` are columns, `before` what these need."""
+        if self.window is not None:
+            return self.window.page(before, self._columns, limit=limit, offset=offset, total=total)
         columns, order = self._columns + total, self.order.sql
-        return page_sql(self.source, self.wheres, columns, order, limit=limit, offset=offset)
+        return before + page_sql(self.source, self.wheres, columns, order, limit=limit, offset=offset)
 
-    def after(self, place: Place | None, limit: int, bound: Bound, total: str) -> str:
+    def after(self, place: Place | None, limit: int, bound: Bound, before: str, total: str) -> str:
         """What comes after a place (None: the beginning), with the places of its rows."""
         ranges = ["true"] if place is None else self.order.after(place, bound)
+        if self.window is not None:
+            return self.window.after(before, self._columns, ranges, limit=limit, total=total)
         parts = [
             f"""(SELECT {number} AS part, {self._columns}, {self.order.columns} FROM {self.source} d
                  WHERE {where} AND {within} ORDER BY {self.order.sql} LIMIT {limit})"""
             for number, within in enumerate(ranges)
             for where in self.wheres
         ]
-        return f"""SELECT u.*, {self.order.texts}{total} FROM ({" UNION ALL ".join(parts)}) u
+        return f"""{before}SELECT u.*, {self.order.texts}{total} FROM ({" UNION ALL ".join(parts)}) u
                    ORDER BY part, {self.order.by_columns} LIMIT {limit}"""
 
     @property
@@ -104,7 +117,9 @@ class Listing:
         return [row[f"t{number}"] for number in range(len(self.order.keys))]
 
 
-async def compile_listing(filters: Filters, tree: Group, order: Order, query: ListItems, *, site_id: UUID) -> Listing:
+async def compile_listing(
+    filters: Filters, tree: Group, order: Order, query: ListItems, *, site_id: UUID, has_account: bool
+) -> Listing:
     """The list that a query asks for, in the locales of `filters.root`.
 
     Raises:
@@ -120,14 +135,41 @@ async def compile_listing(filters: Filters, tree: Group, order: Order, query: Li
     base += _WITH_STATUS[query.status]
     if query.stage is not None:
         base.append(workflow.in_stage(content_type, query.stage, bound, drafts=filters.drafts))
-    filtered = [await filters.condition(member) for member in tree.members]
+    found, checked = await _conditions(filters, tree)
     if query.q is not None:
-        filtered.append(searching.condition(filters, query.q))
+        checked.append(searching.condition(filters, query.q))
     branches = chain.branches(bound, "entries" if filters.drafts else source)
     asked = [query.status, query.stage, query.q, repr(tree)]
     about = [str(content_type.id), chain.locales, asked, source, order.signature]
     name = f"content:{hashlib.sha256(json.dumps(about)).hexdigest()}"
-    return Listing(filters, chain, source, base, branches, filtered, order, [site_id, *bound.arguments], name)
+    listing = Listing(
+        filters, chain, source, base, branches, [*found, *checked], order, [site_id, *bound.arguments], name
+    )
+    size = WORDS[has_account] if query.q is not None else FILTERED
+    return replace(listing, window=_window(listing, found, checked, size))
+
+
+async def _conditions(filters: Filters, tree: Group) -> tuple[list[str], list[str]]:
+    """What indexes answer, and what must be checked row by row."""
+    indexes, found, checked = Indexes.of_type(filters.root.content_type), list[str](), list[str]()
+    for member in tree.members:
+        known = len(filters.used)
+        sql = await filters.condition(member)
+        answered = all(index_of(used, indexes, drafts=False)[0] is not None for used in filters.used[known:])
+        (found if answered else checked).append(sql)
+    return found, checked
+
+
+def _window(listing: Listing, found: Sequence[str], checked: Sequence[str], size: Size) -> Window | None:
+    """In which rows the list is looked for. Those who read their own items alone have few of them: they need none, and
+    must not learn how many others there are."""
+    indexes = Indexes.of_type(listing.filters.root.content_type)
+    is_sorted = index_of_sort(listing.order.keys[0], indexes, drafts=False)[0] is not None
+    several = len(listing.branches) > 1
+    if not listing.is_changing or listing.chain.owned or (is_sorted and not checked and not several):
+        return None
+    branches = [Branch([*listing.base, branch[0], *found], [*branch[1:], *checked]) for branch in listing.branches]
+    return Window(listing.source, branches, listing.order, size, is_sorted)
 
 
 def cursor_of(secret: str, listing: Listing, row: Record) -> str:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstr
 from scaicms.features.assets.schemas import AssetShown
 from scaicms.features.content.past import AsOf
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, PageQuery, Query, TotalRelation
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
 Status = Literal["draft", "published", "changed", "scheduled", "archived"]
@@ -165,13 +165,28 @@ class Explained(Answer):
     estimated_rows: int | None = Field(description="Null where rights are narrowed.")
 
 
+class ListWindow(Answer):
+    """The part of a list in which items were looked for."""
+
+    items: int = Field(description="How many items were looked at.")
+    sort: str = Field(description="They are the first in this order, of those that the indexed filters leave.")
+
+
 class ItemList(Answer):
     items: list[ItemOut | ItemPart] = Field(description="Whole, or with `fields=` the members that it names.")
     total: int | None
+    total_relation: TotalRelation | None = Field(
+        description="`at_least`: there are more items than were counted; `estimate`: with `count=estimate`."
+    )
     page: int | None = Field(description="Null where a cursor is asked with.")
     page_size: int
     next_cursor: str | None = Field(
         default=None, description="With `cursor=`: where the next page begins; null on the last one."
+    )
+    window: ListWindow | None = Field(
+        default=None,
+        description="Only where a filter or the order has no index, and the list is longer than what is looked at for "
+        "one request: items beyond the window are missing.",
     )
     explain: Explained | None = Field(default=None, description="With `explain=1`.")
     included: Included = None

@@ -45,6 +45,8 @@ class Reading:
     """Whether the relations are those of drafts."""
     assets: bool = False
     """Whether assets are within reach."""
+    has_account: bool = True
+    """Whether the caller is somebody, who may cost more than anybody."""
 
     def includes(self, include: str | None) -> tuple[str | None, bool]:
         """What an answer with these beside it depends on, besides what is everybody's."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from asyncpg import Record
 from prometheus_client import Counter
 
 from scaicms.infra.db.reads import ReadPool, ReadProxy, open_read_pool
@@ -60,6 +61,16 @@ class Share:
             yield connection
         finally:
             await self._pool.release(connection)
+
+    async def fetch_planned(self, sql: str, *arguments: object) -> list[Record]:
+        """Rows of a statement that PostgreSQL plans for these very arguments, on one of the connections.
+
+        Raises:
+            ShareFullError: as `connection` does.
+        """
+        async with self.connection() as connection:
+            statement = await connection.prepare(sql, name="")
+            return await statement.fetch(*arguments)
 
     def terminate(self) -> None:
         self._pool.terminate()

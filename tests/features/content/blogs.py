@@ -41,7 +41,7 @@ async def filled_blog(site):
 
 
 class Counting:
-    """The read pool, counting what it is asked."""
+    """The read pool or the share of searches, counting what it is asked."""
 
     def __init__(self, pool):
         self.pool, self.asked = pool, 0
@@ -58,14 +58,19 @@ class Counting:
         self.asked += 1
         return await self.pool.fetchrow(*arguments)
 
+    async def fetch_planned(self, *arguments):
+        self.asked += 1
+        return await self.pool.fetch_planned(*arguments)
+
 
 async def queries(services, api, path):
     """How many an answer takes, and the answer."""
     delivery = services.get(DeliveryService)
-    counting = delivery._reads = Counting(delivery._reads)
+    reads = delivery._reads = Counting(delivery._reads)
+    searches = delivery._pages._searches = Counting(delivery._pages._searches)
     try:
         answer = await api.get(path)
     finally:
-        delivery._reads = counting.pool
+        delivery._reads, delivery._pages._searches = reads.pool, searches.pool
     assert answer.status == 200, answer.raw
-    return counting.asked, answer.json
+    return reads.asked + searches.asked, answer.json

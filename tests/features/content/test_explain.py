@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 
 from scaicms.features.content.delivery import DeliveryService
-from scaicms.infra.db import open_read_pool
+from scaicms.infra.db import open_share
 
 FIELDS = [
     {"key": "title", "type": "string", "indexed": True},
@@ -96,16 +96,15 @@ async def test_who_reads_a_part_learns_no_numbers_of_the_rest(rows, granted):
 
 
 async def test_a_query_that_takes_too_long_is_stopped_and_said(rows, services):
-    delivery, pool = services.get(DeliveryService), services.resources.reads
+    pages, share = services.get(DeliveryService)._pages, services.resources.searches
     dsn = services.resources.settings.database_url
-    impatient = await open_read_pool(dsn, size=1, statement_timeout=0.001)
-    delivery._reads = impatient
+    impatient = pages._searches = await open_share("searches", dsn, size=1, statement_timeout=0.001)
     try:
         path = "data.more.data.more.data.more.data.title"
         asked = "&".join(f"filter[or][{n}][{path}][contains]={n}" for n in range(20))
         answer = await rows.get(f"/content?type=row&{asked}")
     finally:
-        delivery._reads = pool
-        await impatient.close()
+        pages._searches = share
+        impatient.terminate()
     assert answer.status == 503, answer.raw
     assert "took too long" in answer.json["detail"]["message"]

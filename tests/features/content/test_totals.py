@@ -68,13 +68,13 @@ async def test_a_list_is_counted_again_only_when_something_changed(articles, ser
     for n in range(3):
         await put(articles, f"x{n}")
     asked = "filter[data.title][starts_with]=x"
-    delivery._totals._known.clear()
+    delivery._pages._totals._known.clear()
     assert [await total(articles, asked) for _ in range(3)] == [3, 3, 3]
-    (before,) = delivery._totals._known.values()
-    assert before[1] == 3
+    (before,) = delivery._pages._totals._known.values()
+    assert before[1] == (3, False)
     await put(articles, "y")
     assert await total(articles, asked) == 3
-    (after,) = delivery._totals._known.values()
+    (after,) = delivery._pages._totals._known.values()
     assert before[0] != after[0]
 
 
