@@ -69,4 +69,5 @@ def test_files_hold_to_their_published_schemas(schema, pattern):
     files = sorted(map(str, ROOT.glob(pattern)))
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert (len(files), done.returncode) == (1, 0), done.stdout
+    assert files
+    assert done.returncode == 0, done.stdout

@@ -45,7 +45,13 @@ async def large(client, admin):
     taxonomy_id = await db.fetchval("SELECT id FROM taxonomies WHERE site_id = $1", site_id)
     await seeding.grow_terms(taxonomy_id, UUID(term["id"]), TERMS)
     await seeding.fill(
-        site_id, types["article"], authors, number=ITEMS, term_id=UUID(term["id"]), taxonomy_id=taxonomy_id
+        site_id,
+        types["article"],
+        authors,
+        number=ITEMS,
+        term_id=UUID(term["id"]),
+        taxonomy_id=taxonomy_id,
+        dsn=client.app[SERVICES].resources.settings.database_url,
     )
     await db.execute("DELETE FROM jobs WHERE state = 'pending'")
     role = await role_with(admin, "content:read", "content_types:read", "taxonomies:read")

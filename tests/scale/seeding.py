@@ -5,7 +5,10 @@ The words of an article are chosen by its number, so that a test knows how many 
 
 from uuid import UUID
 
+import asyncpg
+
 from scaicms.infra import db
+from scaicms.infra.db.dsn import parse_dsn
 
 CHUNK = 20_000
 AUTHORS = 1_000
@@ -85,21 +88,25 @@ TABLES = (
 
 
 async def fill(
-    site_id: UUID, type_id: UUID, authors: list[UUID], *, number: int, term_id: UUID, taxonomy_id: UUID
+    site_id: UUID, type_id: UUID, authors: list[UUID], *, number: int, term_id: UUID, taxonomy_id: UUID, dsn: str
 ) -> None:
     """Write `number` published articles with one term each, as a worker would have indexed them."""
-    for start in range(1, number + 1, CHUNK):
-        stop = min(number, start + CHUNK - 1)
-        async with db.transaction():
-            # The triggers work row by row; what they would write is among the statements.
-            await db.execute("SET LOCAL session_replication_role = 'replica'")
-            await db.execute(_MADE, site_id, type_id, start, stop, number, authors)
-            for sql in _FILL:
-                await db.execute(sql, site_id, type_id)
-            for sql in _TERMS:
-                await db.execute(sql, site_id, term_id, taxonomy_id)
-    for table in TABLES:
-        await db.execute(f"VACUUM (ANALYZE) {table}")
+    connection = await asyncpg.connect(**parse_dsn(dsn))  # the pool's statements have a timeout
+    try:
+        for start in range(1, number + 1, CHUNK):
+            stop = min(number, start + CHUNK - 1)
+            async with connection.transaction():
+                # The triggers work row by row; what they would write is among the statements.
+                await connection.execute("SET LOCAL session_replication_role = 'replica'")
+                await connection.execute(_MADE, site_id, type_id, start, stop, number, authors)
+                for sql in _FILL:
+                    await connection.execute(sql, site_id, type_id)
+                for sql in _TERMS:
+                    await connection.execute(sql, site_id, term_id, taxonomy_id)
+        for table in TABLES:
+            await connection.execute(f"VACUUM (ANALYZE) {table}")
+    finally:
+        await connection.close()
 
 
 async def grow_terms(taxonomy_id: UUID, parent_id: UUID, number: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from scaicms.infra.search.ranking import MAX_RANKED, MAX_TITLES
+from scaicms.web.ports import SERVICES
 from tests.scale import seeding
 
 NUMBER = 2_500
@@ -32,6 +33,7 @@ async def many(client, admin):
         number=NUMBER,
         term_id=UUID(term["id"]),
         taxonomy_id=UUID(taxonomy["id"]),
+        dsn=client.app[SERVICES].resources.settings.database_url,
     )
     return site
 
