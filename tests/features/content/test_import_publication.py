@@ -238,6 +238,21 @@ async def test_a_mapping_says_where_status_and_date_really_are(articles, run):
     assert (await states(articles))[0] == wanted
 
 
+async def test_a_mapping_whose_source_a_row_lacks_says_nothing(articles, run):
+    """Only a row that has the key, without a value, says that it was never published."""
+    fields = (await articles.get("/content-types/article")).json["fields"]
+    added = await articles.patch(
+        "/content-types/article", {"fields": [*fields, {"key": "published_on", "type": "date"}]}
+    )
+    assert added.status == 200, added.raw
+    mapping = {"published_on": {"from": "path", "pattern": r"(\d{4})/(\d{2})", "replace": r"\1-\2-01"}}
+    paths = {"Lacks it": {}, "Matches": {"path": "2015/05/x"}, "Does not": {"path": "about"}, "Empty": {"path": None}}
+    lines = "\n".join(json.dumps({"title": title, **path}) for title, path in paths.items()).encode()
+    report = (await run(lines, "rows.ndjson", publish="true", mapping=json.dumps(mapping)))["result"]
+    assert (report["created"], report["drafts"]) == (4, 1)
+    assert [row["reason"] for row in report["not_published"]] == ["published_on is empty"]
+
+
 async def test_a_dry_run_says_it_and_schedules_nothing(articles, run):
     files = {"a.md": post("A", "draft: true"), "b.md": post("B", f"date: {LATER}"), "c.md": post("C")}
     report = (await run(archive(files), publish="true", dry_run="true"))["result"]

@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from scaicms.kit import json
 
 from . import mark_words as words
-from .mapping import Mapping, value_of
+from .mapping import Constant, Extraction, Mapping, value_of
 from .moments import read_moments
 from .rows import SECTION_FILES, Row
 
@@ -113,11 +113,29 @@ def read_marks(
     for target, source in targets.items():
         key = _SPECIAL.get(target, _plain(target))
         if target != source and (target in _SPECIAL or (target in types and _is_known(key))):
-            _read(marks, target, key, value_of(row, source), types.get(target))
+            value = value_of(row, source)
+            if value is not None or _is_stated_empty(row, source):
+                _read(marks, target, key, value, types.get(target))
     _read_folders(marks, row, container)
     if "$publish_at" not in targets:
         _read_path_date(marks, row)
     return marks
+
+
+def _is_stated_empty(row: Row, source: str | Extraction | Constant) -> bool:
+    """Whether the row states null where a mapping takes a value.
+
+    A key that the row lacks says nothing, and neither does a pattern that does not match.
+    """
+    if isinstance(source, Constant):
+        return True
+    path = (source if isinstance(source, str) else source.from_).removeprefix("front.")
+    values: JsonValue = row.values
+    for name in [path] if path in row.values else path.split("."):
+        if not isinstance(values, dict) or name not in values:
+            return False
+        values = values[name]
+    return values is None
 
 
 def speaks_when_empty(name: str) -> bool:
