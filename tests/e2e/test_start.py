@@ -139,7 +139,7 @@ async def test_what_waiting_cannot_help_ends_at_once_with_78_and_a_sentence(star
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("{url}9", "it refuses the password or the number of the database"),
+        ("{url}9999", "it refuses the password or the number of the database"),
         ("http://127.0.0.1", "REDIS_URL must be like redis://host:6379/0"),
     ],
 )
