@@ -79,19 +79,20 @@ async def wait_for_postgres(settings: Settings) -> None:
 async def wait_for_redis(settings: Settings) -> None:
     """The same for Redis."""
     try:
-        redis = open_redis(settings.redis_url)
+        open_redis(settings.redis_url)
     except ValueError:
         raise StartError("REDIS_URL must be like redis://host:6379/0, rediss:// or unix://.", EXIT_CONFIG) from None
 
     async def attempt() -> None:
-        await redis.ping()
+        redis = open_redis(settings.redis_url)  # one that has not failed yet: its breaker would hide the reason
+        try:
+            await redis.ping()
+        finally:
+            await redis.aclose()
 
     parts = urlsplit(settings.redis_url)
     where = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
-    try:
-        await _wait(_Engine("Redis", "REDIS_URL", where, attempt, _of_redis), settings.start_wait_seconds)
-    finally:
-        await redis.aclose()
+    await _wait(_Engine("Redis", "REDIS_URL", where, attempt, _of_redis), settings.start_wait_seconds)
 
 
 async def wait_for_engines(settings: Settings) -> None:
@@ -175,7 +176,8 @@ def _of_postgres(error: BaseException, arguments: dict[str, Any]) -> tuple[str, 
 
 
 def _of_redis(error: BaseException) -> tuple[str, bool]:
-    return _found(_REDIS, [error]) or _of_network(error)
+    # The library wraps what Redis answers while a connection is set up.
+    return _found(_REDIS, list(_causes(error))) or _of_network(error)
 
 
 def _of_network(error: BaseException) -> tuple[str, bool]:
