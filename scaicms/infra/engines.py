@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class StartError(Exception):
-    """This process cannot start; the message is a sentence for whoever started it."""
+    """This process cannot start; the message is a sentence for the operator."""
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ async def wait_for_postgres(settings: Settings) -> None:
 
 
 async def wait_for_redis(settings: Settings) -> None:
-    """The same for Redis."""
+    """Return when Redis accepts connections; raises as `wait_for_postgres`."""
     try:
         open_redis(settings.redis_url)
     except ValueError:

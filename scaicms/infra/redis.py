@@ -12,7 +12,7 @@ CONNECT_SECONDS = 1
 WORKER_SECONDS = 1.0
 """The longest wait of a worker for one answer. The breaker then remembers that there was none."""
 WEB_SECONDS = 0.1
-"""The same for a web process, where a caller waits for the response. The sweeper makes up for lost doorbells."""
+"""The longest wait of a web process, where a caller waits for the response. The sweeper makes up for lost doorbells."""
 
 
 def open_redis(url: str, *, seconds: float = WORKER_SECONDS) -> ArqRedis:

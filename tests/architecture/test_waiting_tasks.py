@@ -1,4 +1,4 @@
-"""Whoever waits for a job is told when it is given up."""
+"""What waits for a job learns that the job was given up."""
 
 import pytest
 

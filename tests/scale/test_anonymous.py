@@ -1,4 +1,4 @@
-"""No request of an anonymous caller costs the database more than a bound, at 200,000 items; what it cuts is said."""
+"""At 200,000 items no anonymous request costs the database more than a bound, and answers report what that cuts."""
 
 import psutil
 import pytest

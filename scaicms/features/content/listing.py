@@ -74,7 +74,7 @@ class Listing:
 
     @property
     def count_of_page(self) -> str:
-        """The same within the statement of a page by its number."""
+        """The total, as a column of the statement that reads a page by its number."""
         return f"(SELECT {COUNTED} FROM looked)" if self.window is not None else self.count
 
     @property

@@ -92,7 +92,7 @@ class Window:
             ORDER BY {self.order.by_columns}"""
 
     def after(self, before: str, columns: str, ranges: Sequence[str], *, limit: int, total: str) -> str:
-        """The same of what comes after a place, with the places of its rows. The last row is the end of the window,
+        """The window that begins after a cursor, with the cursors of its rows. The last row is the end of the window,
         `is_end`, where the list goes on beyond it."""
         return f"""{_with(before)} looked AS MATERIALIZED ({self.looked(ranges)}),
             ranked AS MATERIALIZED (

@@ -242,7 +242,7 @@ class _Run:
 
 
 def _fails(errors: Sequence[FieldError]) -> PlanFailsError:
-    """For whoever sees the job: where, and not in which items. A new plan names these to those who may read them."""
+    """The error for readers of the job: it names fields and no items. A new plan names the items a caller may read."""
     # Other messages may quote a value.
     places = sorted({f"{e.pointer} ({e.message if e.code == NOT_UNIQUE else e.code})" for e in errors})[:MAX_SAID]
     return PlanFailsError(f"{PlanFailsError.message} Where: {', '.join(places)}.")

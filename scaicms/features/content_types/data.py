@@ -69,7 +69,7 @@ async def publish_data(content_type: CompiledType, data: Mapping[str, Any]) -> d
 
 
 async def republish_data(content_type: CompiledType, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for data that is published already. A text from before there were bounds is shown as it was written."""
+    """Publish data that was published before. A text that is older than the bounds is shown as it was written."""
     texts = _texts(content_type, data)
     try:
         html = await rendering.to_html(texts)

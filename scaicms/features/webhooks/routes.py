@@ -81,7 +81,8 @@ async def read_webhook(call: Call) -> web.StreamResponse:
     "/{id}",
     permission=permissions.MANAGE,
     summary="Change a webhook",
-    description="Whoever changes `url`, `events`, `content_types` or `headers`, or activates it, owns it from then on. "
+    description="A caller who changes `url`, `events`, `content_types` or `headers`, or activates the webhook, becomes "
+    "its owner. "
     "A `url` of another origin needs `headers` in the same body if values are stored: 422 `headers_required`. The "
     "secret stays; rotate it when the receiver becomes another party.",
     body=UpdateWebhook,

@@ -1,8 +1,9 @@
 """Turns of the deliveries to one webhook: how many requests are under way, and which delivery is next.
 
 Each process has a limit for each webhook. A delivery beyond it stands in line, in the order in which the deliveries
-became due, and its job sleeps in the ledger. Whoever ends a request wakes as many of the line as it has free turns.
-A line whose wakers were killed wakes by itself: its sleeps are spread, and the first of them ends soon.
+became due, and its job sleeps in the ledger. The job that ends a request
+wakes as many deliveries of the line as there are free turns. A line whose wakers were killed wakes by itself: its
+sleeps are spread, and the first of them ends soon.
 """
 
 import contextlib
@@ -24,7 +25,7 @@ SHARE = 0.4
 one that is failing has one."""
 QUICK_SECONDS = 1.0
 SLEEP_SECONDS = 2.0
-"""The shortest sleep. It ends earlier for whoever is woken."""
+"""The shortest sleep. A delivery that is woken sleeps less."""
 SPREAD_SECONDS = 0.1
 """Sleeps are spread over this time for each delivery in line: ten a second look again, however many there are."""
 LONGEST_LINE = 6000
@@ -85,7 +86,7 @@ class Turns:
         spread = SPREAD_SECONDS * await line_repository.length(webhook_id, limit=LONGEST_LINE)
         await put_off(await line_repository.due_jobs(webhook_id, limit=BATCH), after=SLEEP_SECONDS, spread=spread)
         if len(self._lines) >= MAX_REMEMBERED:
-            self._lines.clear()  # whoever stands in line next remembers it again
+            self._lines.clear()  # the next delivery in line remembers it again
         self._lines.add(webhook_id)
         raise JobYieldError(after=SLEEP_SECONDS + random.uniform(0, spread))  # noqa: S311 - spreads load, hides nothing
 

@@ -21,7 +21,7 @@ APPLICATION_PREFIX = "scaicms"
 SILENT_SECONDS = 20.0
 """How long a client may send nothing in the middle of a transaction before its session is ended."""
 READ_SILENT_SECONDS = 300.0
-"""The same of read-only snapshots: an export goes at the pace of whoever downloads it."""
+"""The bound of read-only snapshots: an export goes at the pace of the client that downloads it."""
 LONGEST_TRANSACTION_SECONDS = 3600.0
 _TRANSACTION_TIMEOUT_VERSION = 17
 

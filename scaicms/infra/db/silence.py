@@ -1,8 +1,8 @@
 """Connections that lead nowhere: open on our side, while the other side or something between has forgotten them.
 
 TCP tells nobody. Each statement is bounded (`answer_seconds`), but a process would run into that bound once for every
-connection of its pools. Whoever finds that one connection is silent and that a new one answers cuts the old ones; and
-whoever hears from the server that it has no session for a connection any more cuts that one.
+connection of its pools. A process that finds one connection silent while a new one answers cuts the old ones; and
+it cuts each connection whose session the server no longer has.
 """
 
 import time

@@ -71,7 +71,7 @@ class Doorbell:
                     await self._send(bells[start : start + BATCH], ring)
         except (RedisError, OSError, TimeoutError) as error:
             outcome = "failed"
-            if not isinstance(error, RedisAwayError):  # which is said once
+            if not isinstance(error, RedisAwayError):  # the breaker has logged it
                 log.warning("doorbell.failed", queues=sorted(rung), jobs=len(bells), error=type(error).__name__)
         for queue, number in rung.items():
             _rung.labels(queue, outcome).inc(number)

@@ -9,8 +9,8 @@ CPU_SECONDS = 4.0
 """Processor time; a long article takes 0.2 s. A text that needs more is refused."""
 WALL_SECONDS = 8.0
 """By the clock, with waiting for a process: a web transaction may be idle for 10 s."""
-WORKER_WALL_SECONDS = 30.0
-"""The same in workers, whose transactions may be idle for 60 s: a bad row of an import fails also on a busy machine."""
+WORKER_WALL_SECONDS = 15.0
+"""The bound in workers, whose sessions end after 20 s of silence in a transaction (`db.sessions.SILENT_SECONDS`)."""
 COSTLY_SECONDS = 1.0
 """Processor time after which it is the text, and not a busy machine, that is to blame for reaching `WALL_SECONDS`."""
 MEMORY_BYTES = 1024 * 1024 * 1024

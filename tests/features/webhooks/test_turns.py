@@ -247,7 +247,7 @@ async def test_a_line_whose_wakers_died_wakes_by_itself(articles, receiver, serv
         await db.execute("UPDATE webhook_deliveries SET next_at = NULL WHERE webhook_id = $1", hook["id"])
         await db.execute("UPDATE jobs SET run_at = now() + random() * interval '3 seconds' WHERE state = 'pending'")
     async with worker(services):
-        await until(lambda: len(receiver.got) == 30, 12)
+        await until(lambda: len(receiver.got) == 30, 30)  # the first sleeper may be late by chance
     assert len({got.id for got in receiver.got}) == 30
 
 
