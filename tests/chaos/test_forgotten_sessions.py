@@ -16,10 +16,12 @@ from scaicms.infra.db.sessions import SILENT_SECONDS
 from scaicms.infra.jobs.sweeper import LEASE_SECONDS, SWEEP_SECONDS
 from tests.chaos.run import API, Ground
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 SITE = {"X-Site-ID": "one"}
 # Of a busy machine: starting a worker, a sweep, a job.
 MARGIN_SECONDS = 12
+# The audit log is linked once a minute.
+TRAP_SECONDS = 90
 BOUND_SECONDS = SILENT_SECONDS + LEASE_SECONDS + SWEEP_SECONDS + MARGIN_SECONDS
 
 
@@ -50,7 +52,7 @@ async def frozen(ground, words):
     trap = ground.engines.database_door.freeze_after(words)
     for worker in ground.fleet.workers:
         worker.send(signal.SIGKILL)
-    port = await asyncio.wait_for(trap, 40)
+    port = await asyncio.wait_for(trap, TRAP_SECONDS)
     return owner_of(ground, port)
 
 
@@ -113,7 +115,7 @@ async def test_a_job_whose_worker_was_killed_behind_a_frozen_link_is_done_once_b
     for worker in ground.fleet.workers:
         worker.send(signal.SIGKILL)
     [job] = (await client.ask("POST", "/chaos/jobs", json={"jobs": [{"name": "chaos.effect"}]})).json["ids"]
-    owner_of(ground, await asyncio.wait_for(trap, 40)).send(signal.SIGKILL)
+    owner_of(ground, await asyncio.wait_for(trap, TRAP_SECONDS)).send(signal.SIGKILL)
     await ground.rest(BOUND_SECONDS)
     rows = await ground.engines.fetch("SELECT step FROM chaos_effects WHERE job_id = $1::text::uuid", job)
     assert len(rows) == 1
@@ -125,7 +127,7 @@ async def test_a_job_behind_a_frozen_link_of_a_living_worker_is_done_once_and_no
     for worker in ground.fleet.workers:
         worker.send(signal.SIGKILL)
     [job] = (await client.ask("POST", "/chaos/jobs", json={"jobs": [{"name": "chaos.effect"}]})).json["ids"]
-    await asyncio.wait_for(trap, 40)
+    await asyncio.wait_for(trap, TRAP_SECONDS)
     await ground.rest(BOUND_SECONDS + 30)
     [row] = await ground.engines.fetch("SELECT state, lost_leases FROM jobs WHERE id = $1::text::uuid", job)
     assert (row["state"], row["lost_leases"]) == ("done", 0)
