@@ -12,6 +12,8 @@ MAX_CLAUSES = 20
 MAX_LIST_VALUES = 200
 MAX_DEPTH = 8
 """Groups in groups."""
+MAX_MEMBERS = 2 * MAX_LIST_VALUES + 10 * MAX_CLAUSES
+"""Conditions, groups and values of a JSON filter together: more is refused before any of them is read."""
 LISTS = ("in", "nin", "between")
 TERM_LISTS = ("eq", "ne", "in", "nin", "under")
 
@@ -145,7 +147,22 @@ def from_json(value: Mapping[str, Any]) -> Group:
     Raises:
         FilterError: it is not of this form, or there is too much of it.
     """
+    _refuse_endless(value)
     return _checked(_group(value, "and", 0))
+
+
+def _refuse_endless(value: Any) -> None:
+    """A megabyte of conditions would keep the event loop busy for a fifth of a second."""
+    waiting, seen = [value], 0
+    while waiting:
+        one = waiting.pop()
+        members = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        seen += len(members)
+        if seen > MAX_MEMBERS:
+            raise FilterError(
+                f"The filter is too large: at most {MAX_CLAUSES} filters with {2 * MAX_LIST_VALUES} values together."
+            )
+        waiting.extend(members)
 
 
 def _group(value: Any, kind: Literal["and", "not"], depth: int) -> Group:

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
@@ -77,7 +78,7 @@ async def test_failures_delay_further_tries_from_there_alone_and_success_ends_it
     async def sleep(seconds):
         waited.append(seconds)
 
-    monkeypatch.setattr(limits_module.asyncio, "sleep", sleep)
+    monkeypatch.setattr(limits_module, "asyncio", SimpleNamespace(sleep=sleep))
     ip = secrets.token_hex(8)
     for _ in range(4):
         with pytest.raises(UnauthorizedError):
