@@ -1,5 +1,6 @@
 """The commands as people run them: real processes, a fresh home, the README's own lines."""
 
+import contextlib
 import json
 import os
 import re
@@ -90,14 +91,28 @@ class Running:
         self.log.close()
 
 
-@pytest.fixture
-def dev(tmp_path):
-    running = Running(tmp_path / "home")
+@contextlib.contextmanager
+def started(home):
+    running = Running(home)
     try:
         running.ready()
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory):
+    """One that all tests use, which leave it running."""
+    with started(tmp_path_factory.mktemp("dev") / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def own_dev(tmp_path):
+    """One that a test may stop."""
+    with started(tmp_path / "home") as running:
+        yield running
 
 
 def posts(folder, number):
@@ -111,11 +126,11 @@ def run(dev, *arguments):
     return subprocess.run([*SCAICMS, *arguments], env=dev.env, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
-def test_the_readme_tour_works_and_everything_stops(dev):
+def test_the_readme_tour_works_and_everything_stops(own_dev):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     tour = re.search(r"<!-- tour.*?-->\n```sh\n(.*?)```", text, re.S)[1]
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", tour], env=dev.env, capture_output=True, text=True, check=False
+        ["bash", "-euo", "pipefail", "-c", tour], env=own_dev.env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "Hello from curl" in done.stdout
@@ -123,10 +138,10 @@ def test_the_readme_tour_works_and_everything_stops(dev):
     assert '"restored_from":1' in done.stdout
     assert "An okapi" in done.stdout
     assert '"redis_depth"' in done.stdout
-    children = psutil.Process(dev.process.pid).children(recursive=True)
+    children = psutil.Process(own_dev.process.pid).children(recursive=True)
     assert len(children) >= 4
-    dev.stop()
-    assert dev.process.returncode == 0
+    own_dev.stop()
+    assert own_dev.process.returncode == 0
     assert psutil.wait_procs(children, 10)[1] == []
 
 

@@ -16,7 +16,7 @@ from tests.web.stops import measured_stops
 LONGEST = 0.2
 TEXTS, DATA, TYPES = markdown_texts(), data(), types()
 JSON = {"Content-Type": "application/json"}
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.fuzz, pytest.mark.timeout(300)]
 
 
 async def quick(call):
