@@ -100,7 +100,14 @@ async def replay_jobs(call: Call) -> web.StreamResponse:
     return reply(Replayed(retried=retried))
 
 
-@routes.get("/jobs/{id}", permission=permissions.QUEUES, summary="Read a job", response=JobOut, errors=(404,))
+@routes.get(
+    "/jobs/{id}",
+    authenticated="jobs that act for oneself, as imports do; others with search:queues, which the service checks",
+    summary="Read a job",
+    description="Needs `search:queues`, except for imports that the caller started. Answers 404 for all other jobs.",
+    response=JobOut,
+    errors=(404,),
+)
 async def read_job(call: Call) -> web.StreamResponse:
     return reply(await call.get(QueueService).job(call.principal, call.site, call.path_id()))
 

@@ -75,8 +75,13 @@ class QueueService(Service):
         return [_job(principal, row) for row in rows], total
 
     async def job(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
-        row = await stats.get_job(job_id, site_id=_scope(principal, site, permissions.QUEUES.code))
-        if row is None:
+        """A job that the caller asked for, or any one of the site for who holds the permission.
+
+        Raises:
+            JobNotFoundError: there is none, or it is somebody else's and the caller may not read it.
+        """
+        row = await stats.get_job(job_id, site_id=_reach(principal, site))
+        if row is None or not (_asked_for(principal, row) or principal.may(permissions.QUEUES.code, row["site_id"])):
             raise JobNotFoundError
         return _job(principal, row)
 
@@ -170,6 +175,17 @@ def _scope(principal: Principal, site: Site | None, permission: str) -> UUID | N
         return None
     principal.require(permission, site.id)
     return site.id
+
+
+def _reach(principal: Principal, site: Site | None) -> UUID | None:
+    """The same for a single job, which may be the caller's own."""
+    return None if site is None or principal.may(permissions.QUEUES.code, None) else site.id
+
+
+def _asked_for(principal: Principal, row: Any) -> bool:
+    """Whether the job acts for the caller, who still has some right at its site."""
+    is_theirs = (row["actor_kind"], row["actor_id"]) == (principal.kind, str(principal.id))
+    return is_theirs and (row["site_id"] is None or principal.may_enter(row["site_id"]))
 
 
 def _known(queue: str) -> None:

@@ -183,3 +183,22 @@ async def test_the_report_of_an_import_is_whole_for_its_asker_and_readers_of_dra
         for raw in (seen.raw, listed.raw):
             assert b"secret" not in raw
             assert b"salary" not in raw
+
+
+async def test_who_starts_an_import_reads_its_report_without_a_right_on_queues(admin, docs, granted, drain):
+    importer, other = [await granted(docs, "content:import", *WRITES) for _ in range(2)]
+    answer = await importer.call(
+        "POST", "/content/import", data=form(archive({"a.md": "---\ntitle: A\n---\n"}), type="doc")
+    )
+    await drain()
+    path = f"/search/jobs/{answer.json['job_id']}"
+    seen = await importer.get(path)
+    assert (seen.status, seen.json["result"]["created"]) == (200, 1)
+    assert (await importer.get("/search/jobs")).status == 403
+    assert (await importer.post(f"{path}/cancel")).status == 403
+    person = (await importer.get("/auth/profile")).json["id"]
+    refused, missing = await other.get(path), await other.get(f"/search/jobs/{person}")
+    assert (refused.status, refused.json["detail"]["code"]) == (404, "job_not_found")
+    assert refused.json["detail"]["message"] == missing.json["detail"]["message"]
+    assert (await admin.put(f"/users/{person}/roles", [])).status == 200
+    assert (await importer.get(path)).status == 404
