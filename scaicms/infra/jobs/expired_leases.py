@@ -28,6 +28,8 @@ APART_SECONDS = 60
 SILENT_SECONDS = 17.0
 # A worker whose session is gone has ended, unless it is just about to open another.
 GONE_SECONDS = 6.0
+# Longer than workers that live take to open a session when the database is back.
+RETURN_SECONDS = 10.0
 # Longer than SILENT_SECONDS beyond the shortest rest of a lease: by then a dead worker is known to be dead.
 OVERDUE_SECONDS = 8.0
 # A living worker renews its leases itself within this time when the database is back.
@@ -102,7 +104,9 @@ def judge(lease: Expired, *, steady_seconds: float, beats: float | None) -> Verd
         return "dead"
     if beats is not None and beats < GONE_SECONDS:
         return "alive"
-    if silent >= SILENT_SECONDS or (silent >= GONE_SECONDS and not lease.has_session):
+    if silent >= GONE_SECONDS and not lease.has_session:
+        return "dead" if steady_seconds >= RETURN_SECONDS else "unknown"
+    if silent >= SILENT_SECONDS:
         return "dead" if steady_seconds >= SILENT_SECONDS else "unknown"
     return "alive" if lease.has_session else "unknown"
 
