@@ -6,8 +6,18 @@ import sys
 
 import pytest
 
+from tests.conftest import ARTICLE
 from tests.features.content.importing import form
 from tests.features.content.stories import story_site
+from tests.features.content.workflows import WORKFLOW
+
+
+@pytest.fixture
+async def staged(site):
+    """A site whose articles go through stages."""
+    answer = await site.post("/content-types", {**ARTICLE, "workflow": WORKFLOW})
+    assert answer.status == 201, answer.raw
+    return site
 
 
 @pytest.fixture
