@@ -14,7 +14,7 @@ from tests.chaos.ground import API, SITES, Ground
 from tests.chaos.invariants import judge
 from tests.chaos.lease_invariants import judge_leases
 from tests.chaos.publication_invariants import judge_files, judge_publications
-from tests.chaos.settling import settle
+from tests.chaos.settling import deliver, settle
 from tests.chaos.timeline import Timeline
 from tests.chaos.verdict import Verdict
 
@@ -67,6 +67,7 @@ async def run(
         late = await settle(ground)
         aside = await _replay(ground)
         await ground.rest()
+        await deliver(ground, late)  # what the retried jobs have made
         record = crowd.record
         verdict = await judge(ground.engines, ground.client("judge"), record, ground.seen)
         more = await _judge_more(ground, crowd, verdict)

@@ -61,7 +61,7 @@ async def settle(ground: Ground) -> Late:
     late.problems += [f"an orphan: {dict(row)}" for row in rows]
     await watching
     await ground.rest()
-    await _deliver(ground, late)
+    await deliver(ground, late)
     return late
 
 
@@ -97,7 +97,7 @@ async def _watch(ground: Ground, late: Late, began: float) -> None:
         late.problems.append(f"something due waited {late.oldest_due:.0f} s after the last fault")
 
 
-async def _deliver(ground: Ground, late: Late) -> None:
+async def deliver(ground: Ground, late: Late) -> None:
     """Receivers are well again: what failed while they were not need not wait for its time here."""
     deadline = asyncio.get_running_loop().time() + DELIVERED_SECONDS
     while count := await ground.engines.fetchval(UNDELIVERED):
