@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
 from aiohttp import web
@@ -47,6 +48,12 @@ class WebWorker(GunicornUVLoopWebWorker):
             super().run()
         except SystemExit as end:
             exit_now(int(end.code or 0))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM. The base class would see it at its next look, up to a second later."""
+        if not self.booted:
+            exit_now(0)  # it has not served yet
+        self.handle_quit(sig, frame)
 
 
 def serve_many(settings: Settings, host: str, port: int, processes: int) -> None:

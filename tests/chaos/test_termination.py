@@ -93,7 +93,8 @@ def test_an_idle_web_tier_that_has_answered_ends_at_once_although_clients_stay_c
             client.request("GET", "/readyz")
             assert client.getresponse().read()
             clients.append(client)
+        time.sleep(2)  # until the other process has started, too
         began = time.monotonic()
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(60) == 0
-        assert time.monotonic() - began < IDLE_SECONDS * processes
+        assert time.monotonic() - began < IDLE_SECONDS
