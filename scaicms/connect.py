@@ -10,7 +10,7 @@ from scaicms.features.content_types.service import declare_parts, declare_rows
 from scaicms.features.permissions.service import declare
 from scaicms.features.sites.service import declare_locale_rows
 from scaicms.infra.db.retention import declare_retention
-from scaicms.infra.engines import wait_for_engines
+from scaicms.infra.engines import wait_for_postgres
 from scaicms.infra.jobs.giving_up import declare_tasks
 from scaicms.infra.jobs.metrics import declare_figures
 from scaicms.infra.resources import open_resources
@@ -22,8 +22,12 @@ from scaicms.settings import Settings
 
 @asynccontextmanager
 async def create_services(settings: Settings, *, kind: Literal["web", "worker"]) -> AsyncIterator[Services]:
-    """Connect this process and give the services over its connections."""
-    await wait_for_engines(settings)
+    """Connect this process and give the services over its connections. It waits for PostgreSQL, not for Redis.
+
+    Raises:
+        StartError: an engine refuses the settings, or PostgreSQL does not answer in time.
+    """
+    await wait_for_postgres(settings)
     declare(registry.permissions(), subjects=registry.subjects(), targets=registry.targets())
     declare_rows(registry.typed_rows())
     declare_locale_rows(registry.locale_rows())

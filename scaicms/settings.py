@@ -154,7 +154,8 @@ class Settings(BaseSettings):
     failed_jobs_days: float = Field(default=90, gt=0)
     """How long dead and quarantined jobs are kept, to be looked at and retried."""
     start_wait_seconds: float = Field(default=60.0, ge=0)
-    """How long a process that starts waits for PostgreSQL, and then for Redis, before it ends with exit code 69."""
+    """How long a process that starts waits for PostgreSQL before it ends with exit code 69. ARQ's own command waits for
+    Redis, too."""
     drain_seconds: int = Field(default=25, ge=0)
     """How long a process that is told to stop waits for what it has begun."""
 

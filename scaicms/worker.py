@@ -13,7 +13,7 @@ from prometheus_client import start_http_server
 from scaicms import registry
 from scaicms.connect import create_services
 from scaicms.infra import rendering
-from scaicms.infra.engines import StartError, wait_for_engines
+from scaicms.infra.engines import StartError, wait_for_postgres, wait_for_redis
 from scaicms.infra.jobs.heartbeat import worker_name
 from scaicms.infra.jobs.recycling import until_worn
 from scaicms.infra.jobs.runner import Runner
@@ -74,8 +74,13 @@ async def _wear(settings: Settings, stop: asyncio.Event) -> None:
 
 def _wait_before_arq(settings: Settings) -> None:
     """ARQ's command imports this class first and then connects to Redis, with a traceback where it cannot."""
+
+    async def wait() -> None:
+        await wait_for_postgres(settings)
+        await wait_for_redis(settings)
+
     try:
-        asyncio.run(wait_for_engines(settings))
+        asyncio.run(wait())
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

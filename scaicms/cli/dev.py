@@ -30,7 +30,7 @@ from scaicms.embedded.valkey import EmbeddedValkey
 from scaicms.features.roles.service import RoleService
 from scaicms.features.users.service import UserService
 from scaicms.infra.db.migrations import migrate
-from scaicms.infra.engines import wait_for_engines
+from scaicms.infra.engines import refuse_wrong_redis, wait_for_postgres
 from scaicms.kit.principal import SYSTEM
 from scaicms.settings import RUNTIME_FILE, Settings
 
@@ -96,7 +96,8 @@ async def _dev(settings: Settings, console: Console, started: float, *, reload: 
         settings = settings.model_copy(update={"secret": _secret(settings)})
         env["SCAICMS_SECRET"] = settings.secret.get_secret_value()
         _keep_runtime(settings, env)
-        await wait_for_engines(settings)
+        await wait_for_postgres(settings)
+        await refuse_wrong_redis(settings)
         await migrate(settings.database_url, registry.model_modules())
         python = [sys.executable, "-m", "scaicms"]
         await supervisor.start(ChildSpec("web", [*python, "serve"], COLOURS["web"], env, reload=True))

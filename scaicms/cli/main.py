@@ -64,8 +64,8 @@ def _version(wanted: bool) -> None:
 def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
-    """Exit codes: 0 done; 1 failed, the message says why; 2 the command line is wrong; 69 PostgreSQL or Redis could not
-    be reached within SCAICMS_START_WAIT_SECONDS (60); 78 the settings are wrong: an unknown host, user or database, a
+    """Exit codes: 0 done; 1 failed, the message says why; 2 the command line is wrong; 69 PostgreSQL could not be
+    reached within SCAICMS_START_WAIT_SECONDS (60); 78 the settings are wrong: an unknown host, user or database, a
     wrong password, refused TLS.
     """
 

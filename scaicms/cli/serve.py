@@ -10,7 +10,7 @@ from aiohttp import web
 
 from scaicms.app import create_app
 from scaicms.cli.process_exit import exit_now, exit_within
-from scaicms.infra.engines import wait_for_engines
+from scaicms.infra.engines import refuse_wrong_redis, wait_for_postgres
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
 from scaicms.settings import Settings, get_settings
@@ -34,7 +34,7 @@ def serve(
     settings = get_settings()
     configure_logs(settings)
     # Before gunicorn starts processes: it would start each of them again and again.
-    asyncio.run(wait_for_engines(settings))
+    asyncio.run(_check_engines(settings))
     host, port = host or settings.host, port or settings.port
     number = processes or settings.processes
     if number == 1:
@@ -42,6 +42,11 @@ def serve(
     else:
         # Named, not imported: a single process need not hold gunicorn.
         resolve_name("scaicms.cli.processes:serve_many")(settings, host, port, number)
+
+
+async def _check_engines(settings: Settings) -> None:
+    await wait_for_postgres(settings)
+    await refuse_wrong_redis(settings)
 
 
 def _serve_one(settings: Settings, host: str, port: int) -> None:

@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from scaicms.cli.process_exit import exit_now, exit_within
-from scaicms.infra.engines import wait_for_engines
+from scaicms.infra.engines import wait_for_postgres
 from scaicms.infra.jobs import QUEUES
 from scaicms.infra.logs import configure_logs
 from scaicms.infra.memory import keep_small
@@ -40,7 +40,7 @@ def worker(
     # Not closed: that would wait for threads and for jobs that nothing can stop.
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     # Before signals are taken to mean "drain": while it waits there is nothing to drain.
-    runner.run(wait_for_engines(settings))
+    runner.run(wait_for_postgres(settings))
     if not runner.run(work(settings, queues or list(QUEUES), on_stop=bound)):
         exit_now(0)
     os.execv(sys.executable, [sys.executable, "-m", "scaicms", *sys.argv[1:]])  # noqa: S606 - this program itself

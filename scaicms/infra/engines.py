@@ -1,25 +1,25 @@
-"""Waits at start-up for PostgreSQL and Redis, and says in one sentence why a process cannot start.
+"""The start of a process: it waits for PostgreSQL, goes on without Redis, and says in one sentence why it cannot start.
 
-What time can mend (an engine that starts, a network that comes up) is waited for. What it cannot (a wrong password, an
-unknown database, refused TLS, a wrong address) ends the process at once.
+A process waits for PostgreSQL while time can help (it starts, a network comes up). An engine that refuses the settings
+(a wrong password, an unknown database, refused TLS) ends the process at once. If Redis gives no answer, the process
+starts and works as in an outage of Redis (docs/adr/0051).
 """
 
 import asyncio
-import getpass
-import socket
-import ssl
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
-from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, RedisError, ResponseError
+from arq.connections import ArqRedis
+from redis.exceptions import RedisError
 
 from scaicms.infra.db.dsn import parse_dsn
-from scaicms.infra.redis import open_redis
+from scaicms.infra.engine_errors import Reason, explain_postgres, explain_redis, is_name_unknown
+from scaicms.infra.redis import WORKER_SECONDS, open_pool, redis_over
+from scaicms.infra.redis_breaker import BreakerPool
 from scaicms.settings import Settings
 
 EXIT_UNAVAILABLE = 69
@@ -50,7 +50,14 @@ class _Engine:
     setting: str
     where: str
     attempt: Callable[[], Awaitable[None]]
-    explain: Callable[[BaseException], tuple[str, bool]]
+    explain: Callable[[BaseException], Reason]
+
+    @property
+    def at(self) -> str:
+        return f"{self.name} at {self.where}"
+
+    def refusal(self, reason: Reason) -> StartError:
+        return StartError(f"{self.at} cannot be used: {reason.text}. Check {self.setting}.", EXIT_CONFIG)
 
 
 async def wait_for_postgres(settings: Settings) -> None:
@@ -68,8 +75,8 @@ async def wait_for_postgres(settings: Settings) -> None:
         connection: Any = await asyncpg.connect(**arguments, timeout=ATTEMPT_SECONDS)
         connection.terminate()
 
-    def explain(error: BaseException) -> tuple[str, bool]:
-        return _of_postgres(error, arguments)
+    def explain(error: BaseException) -> Reason:
+        return explain_postgres(error, arguments)
 
     host, port = arguments["host"], arguments["port"]
     where = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else f"{host}:{port}"
@@ -77,128 +84,73 @@ async def wait_for_postgres(settings: Settings) -> None:
 
 
 async def wait_for_redis(settings: Settings) -> None:
-    """Return when Redis accepts connections; raises as `wait_for_postgres`."""
+    """Return when Redis accepts connections; raises as `wait_for_postgres`. For ARQ's own loop, which needs it."""
+    await _wait(_redis(_pool(settings)), settings.start_wait_seconds)
+
+
+async def refuse_wrong_redis(settings: Settings) -> None:
+    """Ask Redis once. Return if it answers, and if it gives no answer.
+
+    Raises:
+        StartError: it refuses what `REDIS_URL` says, or no client can read `REDIS_URL`.
+    """
+    engine = _redis(_pool(settings))
+    if (failure := await _failure(engine)) and not (reason := engine.explain(failure)).can_change:
+        raise engine.refusal(reason)
+
+
+async def join_redis(settings: Settings, *, seconds: float) -> ArqRedis:
+    """The client of a process, which gives each answer so many seconds. Redis is asked once; raises as
+    `refuse_wrong_redis`.
+
+    If it gives no answer, the breaker logs that, and stays open until it does.
+    """
+    pool = _pool(settings, seconds)
+    engine = _redis(pool)
+    if failure := await _failure(engine):
+        if not (reason := engine.explain(failure)).can_change:
+            raise engine.refusal(reason)
+        pool.breaker.failed(failure)
+    return redis_over(pool)
+
+
+def _pool(settings: Settings, seconds: float = WORKER_SECONDS) -> BreakerPool:
     try:
-        open_redis(settings.redis_url)
+        return open_pool(settings.redis_url, seconds=seconds)
     except ValueError:
         raise StartError("REDIS_URL must be like redis://host:6379/0, rediss:// or unix://.", EXIT_CONFIG) from None
 
-    async def attempt() -> None:
-        redis = open_redis(settings.redis_url)  # one that has not failed yet: its breaker would hide the reason
-        try:
-            await redis.ping()
-        finally:
-            await redis.aclose()
 
-    parts = urlsplit(settings.redis_url)
-    where = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
-    await _wait(_Engine("Redis", "REDIS_URL", where, attempt, _of_redis), settings.start_wait_seconds)
+def _redis(pool: BreakerPool) -> _Engine:
+    return _Engine("Redis", "REDIS_URL", pool.address, pool.ask, explain_redis)
 
 
-async def wait_for_engines(settings: Settings) -> None:
-    """Return when both can be reached; the errors of `wait_for_postgres`."""
-    await wait_for_postgres(settings)
-    await wait_for_redis(settings)
+async def _failure(engine: _Engine) -> BaseException | None:
+    """Try an engine once."""
+    try:
+        async with asyncio.timeout(ATTEMPT_SECONDS + 1):
+            await engine.attempt()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError) as error:
+        return error
+    return None
 
 
 async def _wait(engine: _Engine, seconds: float) -> None:
-    began, is_told = time.monotonic(), False
-    while True:
-        try:
-            async with asyncio.timeout(ATTEMPT_SECONDS + 1):
-                await engine.attempt()
-            break
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError) as error:
-            reason, can_change = engine.explain(error)
-            is_name = _is_name_unknown(error)
-        at = f"{engine.name} at {engine.where}"
-        if not can_change:
-            raise StartError(f"{at} cannot be used: {reason}. Check {engine.setting}.", EXIT_CONFIG)
+    began, has_warned = time.monotonic(), False
+    while failure := await _failure(engine):
+        reason, is_name = engine.explain(failure), is_name_unknown(failure)
+        if not reason.can_change:
+            raise engine.refusal(reason)
+        problem = f"{engine.at} cannot be reached: {reason.text}."
         spent, bound = time.monotonic() - began, min(seconds, NAME_SECONDS) if is_name else seconds
         if spent + PAUSE_SECONDS > bound:
             raise StartError(
-                f"{at} cannot be reached: {reason}. Gave up after {spent:.0f} s. Start it, or check {engine.setting}.",
+                f"{problem} Gave up after {spent:.0f} s. Start it, or check {engine.setting}.",
                 EXIT_CONFIG if is_name else EXIT_UNAVAILABLE,
             )
-        if not is_told:
-            log.warning(f"{at} cannot be reached: {reason}. Waiting for it up to {bound:.0f} s.")
-            is_told = True
+        if not has_warned:
+            log.warning(f"{problem} Waiting for it up to {bound:.0f} s.")
+            has_warned = True
         await asyncio.sleep(PAUSE_SECONDS)
-    if is_told:
+    if has_warned:
         log.info(f"{engine.name} answers after {time.monotonic() - began:.1f} s.")
-
-
-Kinds = tuple[type[BaseException], ...]
-_ReasonTable = tuple[tuple[Kinds, str, bool], ...]
-"""Errors, the reason that they stand for, and whether waiting can help; the first that fits."""
-
-_POSTGRES: _ReasonTable = (
-    (
-        (asyncpg.InvalidAuthorizationSpecificationError,),
-        "it does not accept the user {user} with this password, or not from this host",
-        False,
-    ),
-    ((asyncpg.InvalidCatalogNameError,), "it has no database {database}", False),
-    ((asyncpg.CannotConnectNowError,), "it is starting or stopping", True),
-    ((asyncpg.TooManyConnectionsError,), "it has no free connection", True),
-    (
-        (asyncpg.PostgresConnectionError, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError),
-        "it closes connections",
-        True,
-    ),
-    ((asyncpg.PostgresError,), "it refuses the connection", False),
-)
-_REDIS: _ReasonTable = (
-    ((AuthenticationError, NoPermissionError), "it does not accept this user or password", False),
-    ((BusyLoadingError,), "it is loading its data", True),
-    ((ResponseError,), "it refuses the password or the number of the database", False),
-)
-_NETWORK: _ReasonTable = (
-    ((ssl.SSLCertVerificationError,), "its TLS certificate cannot be verified", False),
-    ((ssl.SSLError,), "TLS cannot be agreed on", False),
-    ((socket.gaierror,), "the host name cannot be resolved", True),
-    ((ConnectionRefusedError, FileNotFoundError), "nothing listens there", True),
-    ((TimeoutError,), "no answer", True),
-)
-# What has no class of its own: asyncpg's refused TLS, and asyncio's several addresses of one name.
-_TEXTS = (
-    ("rejected SSL upgrade", "it does not offer TLS, which sslmode asks for", False),
-    ("CERTIFICATE", "its TLS certificate cannot be verified", False),
-    ("SSL", "TLS cannot be agreed on", False),
-    ("Connect call failed", "nothing listens there", True),
-)
-
-
-def _of_postgres(error: BaseException, arguments: dict[str, Any]) -> tuple[str, bool]:
-    names = {"user": arguments["user"] or getpass.getuser(), "database": arguments["database"]}
-    reason, can_change = _found(_POSTGRES, [error]) or _of_network(error)
-    return reason.format(**names), can_change
-
-
-def _of_redis(error: BaseException) -> tuple[str, bool]:
-    # The library wraps what Redis answers while a connection is set up.
-    return _found(_REDIS, list(_causes(error))) or _of_network(error)
-
-
-def _of_network(error: BaseException) -> tuple[str, bool]:
-    if found := _found(_NETWORK, list(_causes(error))):
-        return found
-    text = str(error)
-    return next(((reason, can) for part, reason, can in _TEXTS if part in text), ("the connection breaks", True))
-
-
-def _found(table: _ReasonTable, errors: list[BaseException]) -> tuple[str, bool] | None:
-    return next(
-        ((reason, can) for kinds, reason, can in table for error in errors if isinstance(error, kinds)),
-        None,
-    )
-
-
-def _is_name_unknown(error: BaseException) -> bool:
-    return any(isinstance(cause, socket.gaierror) for cause in _causes(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

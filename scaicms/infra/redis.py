@@ -15,9 +15,13 @@ WEB_SECONDS = 0.1
 """The longest wait of a web process, where a caller waits for the response. The sweeper makes up for lost doorbells."""
 
 
-def open_redis(url: str, *, seconds: float = WORKER_SECONDS) -> ArqRedis:
-    """A client over its own pool; nothing is sent before the first command. No answer takes longer than `seconds`."""
-    pool = BreakerPool.from_url(
+def open_pool(url: str, *, seconds: float = WORKER_SECONDS) -> BreakerPool:
+    """A pool; nothing is sent before the first command. No answer takes longer than `seconds`.
+
+    Raises:
+        ValueError: the address is none.
+    """
+    pool: BreakerPool = BreakerPool.from_url(
         url,
         socket_connect_timeout=seconds,
         socket_timeout=seconds,
@@ -26,7 +30,16 @@ def open_redis(url: str, *, seconds: float = WORKER_SECONDS) -> ArqRedis:
         retry=Retry(ExponentialBackoff(cap=0.05, base=0.01), 1, supported_errors=(RedisConnectionError,)),
         encoding="utf8",
     )
+    return pool
+
+
+def redis_over(pool: BreakerPool) -> ArqRedis:
     return ArqRedis(pool, job_serializer=json.dumps, job_deserializer=json.loads)
+
+
+def open_redis(url: str, *, seconds: float = WORKER_SECONDS) -> ArqRedis:
+    """A client over a pool of its own; see `open_pool`."""
+    return redis_over(open_pool(url, seconds=seconds))
 
 
 def redis_settings(url: str) -> RedisSettings:

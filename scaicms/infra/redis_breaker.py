@@ -13,8 +13,10 @@ import structlog
 from prometheus_client import Gauge
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from scaicms.infra.engine_errors import explain_redis
 
 PROBE_SECONDS = 0.5
 FIRST_PROBE_SECONDS = 0.1
@@ -34,20 +36,21 @@ class RedisAwayError(RedisConnectionError):
 class Breaker:
     """Whether Redis answers, as far as this process knows. `ask` raises while it does not."""
 
-    def __init__(self, ask: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, ask: Callable[[], Awaitable[object]], address: str) -> None:
         self._ask = ask
+        self._address = address
         self._probing: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
         return self._probing is not None
 
-    def failed(self) -> None:
+    def failed(self, error: BaseException) -> None:
         """A command got no answer."""
         if self._probing is None:
-            log.warning("redis.away")
+            has_refused = self._log(error)
             _away.set(1)
-            self._probing = asyncio.create_task(self._probe(), name="redis-probe")
+            self._probing = asyncio.create_task(self._probe(has_refused), name="redis-probe")
 
     async def stop(self) -> None:
         if self._probing is not None:
@@ -55,19 +58,33 @@ class Breaker:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._probing
 
-    async def _probe(self) -> None:
+    async def _probe(self, has_refused: bool) -> None:
         wait = FIRST_PROBE_SECONDS  # a single slow answer, which is often our own slowness, is soon over
         try:
             while True:
                 await asyncio.sleep(wait)
                 wait = PROBE_SECONDS
-                with contextlib.suppress(*FAILURES):
+                try:
                     await self._ask()
                     break
-            log.info("redis.back")
+                except (RedisError, OSError) as error:
+                    if not has_refused and not explain_redis(error).can_change:
+                        has_refused = self._log(error)
+            log.info("redis.back", message=f"Redis at {self._address} answers again.")
         finally:
             _away.set(0)
             self._probing = None
+
+    def _log(self, error: BaseException) -> bool:
+        """Log why Redis cannot be used. True: it refuses this process, which waiting does not change."""
+        reason = explain_redis(error)
+        if reason.can_change:
+            trouble = f"Redis at {self._address} cannot be reached: {reason.text}. This process goes on without it."
+            log.warning("redis.away", message=trouble)
+        else:
+            trouble = f"Redis at {self._address} cannot be used: {reason.text}. Check REDIS_URL."
+            log.error("redis.refuses", message=trouble)
+        return not reason.can_change
 
 
 class _Watched:
@@ -75,12 +92,17 @@ class _Watched:
 
     breaker: Breaker | None = None
     socket_timeout: float | None
+    health_check_interval: float
+    next_health_check: float
 
     async def connect(self) -> None:
+        # The set-up sends commands. A health check before the first of them would connect again, and do so without end
+        # where Redis refuses the caller.
+        self.next_health_check = asyncio.get_running_loop().time() + self.health_check_interval
         try:
             await super().connect()  # type: ignore[misc]  # of the kind that it is mixed into
-        except FAILURES:
-            self._failed()
+        except FAILURES as error:
+            self._failed(error)
             raise
 
     async def read_response(self, *given: Any, disconnect_on_error: bool = True, **options: Any) -> Any:
@@ -99,12 +121,12 @@ class _Watched:
                 connection: Any = self
                 await connection.disconnect(nowait=True)
             if isinstance(error, FAILURES):
-                self._failed()
+                self._failed(error)
             raise
 
-    def _failed(self) -> None:
+    def _failed(self, error: BaseException) -> None:
         if self.breaker is not None:
-            self.breaker.failed()
+            self.breaker.failed(error)
 
 
 class _WatchedTcp(_Watched, Connection):
@@ -131,7 +153,9 @@ class BreakerPool(ConnectionPool):
 
     def __init__(self, connection_class: type = Connection, **options: Any) -> None:
         super().__init__(connection_class=_KINDS[connection_class], **options)
-        self.breaker = Breaker(self._ask)
+        given = self.connection_kwargs
+        self.address: str = given.get("path") or f"{given.get('host', 'localhost')}:{given.get('port', 6379)}"
+        self.breaker = Breaker(self.ask, self.address)
 
     def make_connection(self) -> Any:
         connection = super().make_connection()  # type: ignore[no-untyped-call]  # the library has no types here
@@ -148,12 +172,17 @@ class BreakerPool(ConnectionPool):
         await self.breaker.stop()
         await super().aclose()
 
-    async def _ask(self) -> None:
-        """A word from Redis, over a connection that is nobody else's."""
+    async def ask(self) -> None:
+        """Return if Redis answers, over a connection that nobody else uses. The breaker does not hear of a failure."""
         connection: Any = super().make_connection()  # type: ignore[no-untyped-call]  # the library has no types here
         try:
             await connection.connect()
             await connection.send_command("PING", check_health=False)
-            await connection.read_response()
+            try:
+                await connection.read_response()
+            except NoPermissionError:
+                raise
+            except ResponseError:
+                pass  # an answer all the same: its disk is full (MISCONF), its master is away (MASTERDOWN)
         finally:
             await connection.disconnect(nowait=True)

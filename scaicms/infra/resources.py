@@ -10,9 +10,10 @@ from arq.connections import ArqRedis
 from scaicms.infra import db
 from scaicms.infra.db.notices import Notices
 from scaicms.infra.db.pools import ACQUIRE_SECONDS
+from scaicms.infra.engines import join_redis
 from scaicms.infra.jobs import doorbell
 from scaicms.infra.mail import Mailer, open_mailer
-from scaicms.infra.redis import WEB_SECONDS, WORKER_SECONDS, open_redis
+from scaicms.infra.redis import WEB_SECONDS, WORKER_SECONDS
 from scaicms.infra.storage import Storage, open_storage
 from scaicms.settings import Settings
 
@@ -56,7 +57,7 @@ async def open_resources(
             statement_timeout=min(timeout, settings.search_statement_timeout),
         )
         stack.callback(searches.terminate)
-        redis = open_redis(settings.redis_url, seconds=WEB_SECONDS if kind == "web" else WORKER_SECONDS)
+        redis = await join_redis(settings, seconds=WEB_SECONDS if kind == "web" else WORKER_SECONDS)
         stack.push_async_callback(redis.aclose, close_connection_pool=True)
         # Only the web tier keeps what it delivers.
         keeps = kind == "web" and settings.delivery_cache_bytes > 0

@@ -16,6 +16,7 @@ from scaicms import __version__
 from scaicms.infra.jobs.living import EXPIRE_SECONDS, KEY_PREFIX, REGISTER
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.memory import give_back
+from scaicms.infra.redis_breaker import RedisAwayError
 from scaicms.kit import json
 from scaicms.kit.clock import to_rfc3339, unix_now, utcnow
 
@@ -52,6 +53,8 @@ async def beat_forever(redis: ArqRedis, runner: Runner, queues: list[str]) -> No
                 pipe.zadd(REGISTER, {runner.worker: unix_now()})
                 pipe.zremrangebyscore(REGISTER, "-inf", unix_now() - EXPIRE_SECONDS)
                 await pipe.execute()
+        except RedisAwayError:
+            pass  # the breaker has logged it
         except (RedisError, OSError) as error:
             log.warning("heartbeat.failed", error=type(error).__name__)
         await asyncio.sleep(BEAT_SECONDS)

@@ -28,6 +28,7 @@ from scaicms.infra.jobs.doorbell import Doorbell, arq_queue
 from scaicms.infra.jobs.expired_leases import Expired
 from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES
 from scaicms.infra.jobs.periodic import promise_due
+from scaicms.infra.redis_breaker import RedisAwayError
 from scaicms.kit.clock import unix_now
 from scaicms.kit.ids import new_id
 
@@ -175,6 +176,8 @@ async def _end_stale_sessions() -> int:
 async def _logged(step: Awaitable[int]) -> None:
     try:
         await step
+    except RedisAwayError:
+        pass  # the breaker has logged it
     except OUTAGES as error:
         log.warning("sweep.failed", error=f"{type(error).__name__}: {error}")
     except Exception:

@@ -24,6 +24,7 @@ from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES
 from scaicms.infra.jobs.periodic import declare
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.sweeper import sweep_forever
+from scaicms.infra.redis_breaker import RedisAwayError
 from scaicms.kit import json
 from scaicms.kit.clock import unix_now
 
@@ -88,7 +89,7 @@ class LedgerWorker(Worker):
         # What was promised before this worker began has nobody to ring for it: look once.
         self._more = True
         self._surplus = False
-        self._redis_away = False
+        self._has_logged_outage = False
         self._rest_seconds = IDLE_POLL_SECONDS
         runner.slots.watch(queue, self.wake.set)
 
@@ -180,14 +181,14 @@ class LedgerWorker(Worker):
         try:
             taken = await self._take_bells(limit)
         except (RedisError, OSError) as error:
-            if not self._redis_away:
+            if not (self._has_logged_outage or isinstance(error, RedisAwayError)):  # which the breaker has logged
                 log.warning("worker.redis_away", queue=self._queue, error=type(error).__name__)
-            self._redis_away = True
+                self._has_logged_outage = True
             self._rest_seconds = OUTAGE_POLL_SECONDS
             return limit
-        if self._redis_away:
+        if self._has_logged_outage:
             log.info("worker.redis_back", queue=self._queue)
-        self._redis_away = False
+        self._has_logged_outage = False
         return taken
 
     async def _take_bells(self, limit: int) -> int:
