@@ -61,7 +61,7 @@ async def stream_body(request: web.Request, *, limit: int, idle_seconds: float) 
     if (request.content_length or 0) > limit:
         raise TooLargeError(f"The body is larger than {limit} bytes.")
     seen = 0
-    pieces = _sent(request, idle_seconds) if coding is None else _decoded(request, coding, idle_seconds)
+    pieces = _sent(request, idle_seconds) if coding is None else _decoded(request, coding, idle_seconds, limit)
     async for piece in pieces:
         seen += len(piece)
         if seen > limit:
@@ -74,10 +74,13 @@ async def _sent(request: web.Request, idle_seconds: float) -> AsyncIterator[byte
         yield chunk
 
 
-async def _decoded(request: web.Request, coding: str, idle_seconds: float) -> AsyncIterator[bytes]:
-    decoder, is_empty = Decoder(coding), True
+async def _decoded(request: web.Request, coding: str, idle_seconds: float, limit: int) -> AsyncIterator[bytes]:
+    decoder, is_empty, sent = Decoder(coding), True, 0
     async for chunk in _sent(request, idle_seconds):
         is_empty = False
+        sent += len(chunk)
+        if sent > limit:  # a coding has parts that decode to nothing, and may have any number of them
+            raise TooLargeError(f"The body is larger than {limit} bytes.")
         for piece in decoder.decode(chunk):
             yield piece
     if is_empty:  # a request without a body may name a coding all the same

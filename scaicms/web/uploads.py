@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any, cast
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
@@ -24,6 +25,8 @@ from scaicms.web.decoding import refuse_coding
 
 MAX_PART_BYTES = 64 * 1024
 HEAD_BYTES = 64
+MAX_LINES = 1_000
+"""Boundaries and header lines of a form: aiohttp takes 128 headers a part, and forms have a handful of parts."""
 
 Limit = Callable[[bytes], int]
 """How many bytes a file may have that begins like this."""
@@ -39,6 +42,24 @@ class Upload:
     size: int = 0
     digest: str = ""
     values: dict[str, str] = field(default_factory=dict)
+
+
+class _Lines:
+    """The body of a form, of which at most `MAX_LINES` are read as lines: boundaries and headers. aiohttp looks through
+    all lines before the first boundary, and a megabyte of empty ones would keep the event loop busy for seconds."""
+
+    def __init__(self, content: StreamReader) -> None:
+        self._content = content
+        self._left = MAX_LINES
+
+    async def readline(self, *, max_line_length: int | None = None) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("too many lines")
+        return await self._content.readline(max_line_length=max_line_length)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
 
 
 @asynccontextmanager
@@ -91,7 +112,7 @@ async def _receive(
     idle_seconds: float,
 ) -> None:
     try:
-        reader = await request.multipart()
+        reader = MultipartReader(request.headers, cast("StreamReader", _Lines(request.content)))
         while (part := await paced(reader.next(), idle_seconds)) is not None:
             if isinstance(part, MultipartReader):
                 raise _wrong("", "nested_multipart", "Parts may not be multipart themselves.")

@@ -39,8 +39,8 @@ OWN_FILES = {
     },
     "content_types": {
         "applying", "bundle_routes", "bundling", "changes", "compile", "data", "definitions", "describing", "fields",
-        "indexing", "levelling", "plan_reports", "plan_routes", "planning", "reach", "remaking", "reshaping", "stored",
-        "trying", "values", "walking", "workflows",
+        "indexing", "legal_holds", "levelling", "plan_reports", "plan_routes", "planning", "reach", "remaking",
+        "reshaping", "stored", "trying", "values", "walking", "workflows",
     },
     "permissions": {"explaining"},
     "search": {"queue_routes", "queues"},

@@ -33,6 +33,12 @@ def rows():
                     yield ip_network(block.strip()), row["Globally Reachable"].startswith("True")
 
 
+# Amazon, Azure and Google, Alibaba, Oracle; Azure's is an ordinary public address, two lie in the space of the house.
+METADATA = (
+    "169.254.169.254", "169.254.170.2", "168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110",
+    "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "100.100.100.200", "192.0.0.192",
+)  # fmt: skip
+
 REFUSED = [block for block, is_reachable in rows() if not is_reachable and str(block) != MAPPED]
 REFUSED += [ip_network(block) for block in OTHERS]
 REFUSED_IPV4 = [block for block in REFUSED if block.version == 4]
@@ -85,6 +91,15 @@ def test_a_special_ipv4_address_within_an_ipv6_one_is_out_of_reach(block):
             assert not may_reach(address, Reach.PUBLIC), address
             with pytest.raises(OutboundError):
                 check_url(f"https://[{address}]/", Reach.PUBLIC)
+
+
+@pytest.mark.parametrize("reach", Reach)
+@pytest.mark.parametrize("address", METADATA)
+def test_what_tells_machines_of_a_cloud_their_secrets_is_never_called(address, reach):
+    assert not may_reach(address, reach)
+    literal = f"[{address}]" if ":" in address else address
+    with pytest.raises(OutboundError):
+        check_url(f"http://{literal}/latest/meta-data/", reach)
 
 
 def test_the_open_internet_is_in_reach():

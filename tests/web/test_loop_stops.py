@@ -161,6 +161,42 @@ async def test_bodies_of_every_kind_are_refused_without_a_stop_and_in_few_words(
     assert len(answer.raw) < 100_000
 
 
+FILTERS = {
+    "a long pattern": {"data.title": {"contains": "a%_\\" * 200_000}},
+    "a long beginning": {"data.title": {"starts_with": "%_" * 400_000}},
+    "long values": {"data.title": {"in": ["a%_\\" * 500] * 190}},
+    "a long number": {"data.title": "9" * 900_000},
+    "long terms": {"terms.topics": ["a" * 4_000] * 190},
+}
+
+
+@pytest.mark.parametrize("given", FILTERS)
+async def test_filters_of_long_values_are_refused_without_a_stop(big, given):
+    body = dumped({"type": "big", "filter": FILTERS[given]})
+    answer = await quick(big.call("POST", "/content/query", data=body, headers=JSON))
+    assert (answer.status, answer.code) == (400, "invalid_filter")
+
+
+HEAD = b'--BB\r\nContent-Disposition: form-data; name="type"\r\n'
+FORMS = {
+    "empty lines before the first part": b"\r\n" * 500_000 + HEAD,
+    "short lines before the first part": b"--\n" * 330_000,
+    "lines after the last part": HEAD + b"\r\nx\r\n--BB--\r\n" + b"\n" * 1_000_000,
+    "headers of a part": HEAD + b"a: b\r\n" * 150_000,
+    "parts": (HEAD + b"\r\nx\r\n") * 15_000,
+    "lines of a part": HEAD + b"\r\n" + b"\r\n" * 500_000,
+    "what are almost boundaries": HEAD + b"\r\n" + b"\r\n--B" * 190_000,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", ["/content/import", "/assets"])
+async def test_forms_are_read_without_a_stop(big, form, path):
+    headers = {"Content-Type": "multipart/form-data; boundary=BB"}
+    answer = await quick(big.call("POST", path, data=FORMS[form], headers=headers))
+    assert answer.status in (400, 413, 422)
+
+
 QUERIES = {
     "values": "".join(f"&filter[data.title][in]={'a,' * 150}" for _ in range(20)),
     "fields": "&fields=" + ",".join(["data.title"] * 600),

@@ -68,6 +68,27 @@ async def test_a_body_that_is_not_what_its_coding_says_is_refused_on_every_route
             assert answer.json["detail"]["request_id"], what
 
 
+EMPTY_BLOCKS = b"\0\0\0\xff\xff" * 600_000
+ENDLESS = {
+    "deflate of empty blocks": ("deflate", EMPTY_BLOCKS),
+    "gzip of empty blocks": ("gzip", gzip.compress(b"")[:10] + EMPTY_BLOCKS),
+    "gzip with a long name": ("gzip", b"\x1f\x8b\x08\x08\0\0\0\0\0\x03" + b"a" * 3_000_000),
+}
+
+
+@pytest.mark.parametrize("coding", list(ENDLESS))
+async def test_a_body_that_decodes_to_nothing_is_bounded_by_what_is_sent(client, coding):
+    name, sent = ENDLESS[coding]
+
+    async def pieces():
+        for start in range(0, len(sent), 100_000):
+            yield sent[start : start + 100_000]
+
+    headers = {"Content-Type": JSON, "Content-Encoding": name}
+    answer = await client.post(f"{API_PREFIX}/auth/login", data=pieces(), headers=headers)
+    assert (answer.status, (await answer.json())["detail"]["code"]) == (413, "too_large")
+
+
 @pytest.mark.parametrize("coding", list(CODED))
 async def test_a_stranger_who_logs_in_with_a_broken_body_is_told_so(client, coding):
     name, body, status = CODED[coding]

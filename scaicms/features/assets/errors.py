@@ -15,3 +15,7 @@ class AssetInUseError(ConflictError):
     """`usage` in the answer counts what would miss it."""
 
     code, message = "asset_in_use", "The asset is in use."
+
+
+class AssetHeldError(ConflictError):
+    code, message = "on_hold", "Items on legal hold show or have shown the asset; it stays until they are released."

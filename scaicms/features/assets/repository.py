@@ -113,6 +113,22 @@ async def usage(site_id: UUID, asset_id: UUID) -> Usage:
     return Usage(**dict(row or {}))
 
 
+async def is_held(site_id: UUID, asset_id: UUID) -> bool:
+    """Whether an item on legal hold points to the asset, or did in any of its revisions. Nobody holds or releases an
+    item until the transaction ends."""
+    await db.execute("LOCK TABLE content_holds IN SHARE MODE")
+    return bool(
+        await db.fetchval(
+            """SELECT EXISTS (SELECT FROM content_holds h JOIN revisions v ON v.item_id = h.item_id
+                              WHERE h.site_id = $1 AND strpos(v.data::text, $2) > 0)
+                   OR EXISTS (SELECT FROM content_holds h JOIN content_references r ON r.item_id = h.item_id
+                              WHERE h.site_id = $1 AND r.target_id = $2::uuid)""",
+            site_id,
+            str(asset_id),
+        )
+    )
+
+
 async def known(site_id: UUID, asset_ids: Sequence[UUID], *, hold: bool) -> dict[UUID, str | None]:
     """Of these assets those that the site has, with their types as far as they are known; with `hold` none of them is
     deleted until the transaction ends."""

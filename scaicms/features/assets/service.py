@@ -9,7 +9,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.assets import file_repository, permissions, repository
-from scaicms.features.assets.errors import AssetInUseError, AssetNotFoundError
+from scaicms.features.assets.errors import AssetHeldError, AssetInUseError, AssetNotFoundError
 from scaicms.features.assets.events import AssetDeleted, AssetUpdated, AssetUploaded
 from scaicms.features.assets.file_repository import Claimed
 from scaicms.features.assets.jobs import READ_FILE, REMOVE_FILE, FilePayload
@@ -144,11 +144,14 @@ class AssetService(Service):
 
         Raises:
             AssetInUseError: drafts or published documents use it; the error counts them.
+            AssetHeldError: an item on legal hold has it in its past.
         """
         principal.require(permissions.DELETE.code, site.id)
         async with db.transaction():
             asset = await _held(principal, permissions.DELETE, site, asset_id)
             check(asset)
+            if await repository.is_held(site.id, asset.id):
+                raise AssetHeldError
             usage = await repository.usage(site.id, asset.id)
             if usage and not force:
                 raise AssetInUseError(

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from scaicms.features.content import access, repository
+from scaicms.features.content.errors import NotPublishableError
 from scaicms.features.content.events import ContentMoved
 from scaicms.features.content.records import Item
-from scaicms.features.content_types.service import Stage
+from scaicms.features.content_types.service import Stage, Workflow
 from scaicms.features.roles.service import RoleService
 from scaicms.infra.events import record
 from scaicms.infra.services import Service, Services
@@ -40,6 +41,33 @@ class ApprovalService(Service):
         workflow, stage = item.content_type.workflow, item.stage
         if workflow is None or stage is None or not workflow.approval_lapses or stage.key == workflow.initial:
             return stage
+        return await self._nearest_stage(principal, item, workflow, stage)
+
+    async def stage_of_import(self, principal: Principal, item: Item) -> Stage | None:
+        """The stage of an item that comes with one in a file: that stage if the principal may move items there, else
+        the nearest one before it, also where approvals do not lapse."""
+        workflow, stage = item.content_type.workflow, item.stage
+        if workflow is None or stage is None or stage.key == workflow.initial:
+            return stage
+        return await self._nearest_stage(principal, item, workflow, stage)
+
+    async def require_publisher(self, principal: Principal, item: Item) -> None:
+        """Refuse an item that comes published in a file, where the principal may move it to no stage for publication.
+
+        Raises:
+            NotPublishableError: its stages for publication need the approval of somebody else.
+        """
+        workflow = item.content_type.workflow
+        if workflow is None:
+            return
+        for stage in workflow.stages:
+            if stage.publishable and (stage.key == workflow.initial or await self.may_move(principal, item, stage)):
+                return
+        raise NotPublishableError(
+            f"The workflow of {item.content_type.key} has no stage for publication that you may move items to."
+        )
+
+    async def _nearest_stage(self, principal: Principal, item: Item, workflow: Workflow, stage: Stage) -> Stage:
         position = next(number for number, one in enumerate(workflow.stages) if one.key == stage.key)
         for candidate in reversed(workflow.stages[: position + 1]):
             if await self.may_move(principal, item, candidate):

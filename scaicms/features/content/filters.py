@@ -1,6 +1,5 @@
 """The tree of a list's filters to SQL. Every path and operator is known, or refused; values are always bound."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -210,15 +209,23 @@ def _between(path: Path, values: tuple[str, ...], bound: Bound) -> str:
     return f"({low} AND {high})"
 
 
+MAX_PATTERN_CHARACTERS = 1_000
+"""What is looked for anywhere in a text. At worst it takes as many steps as both lengths multiplied."""
+_LITERALLY = str.maketrans({character: f"\\{character}" for character in "\\%_"})
+"""What stands for itself in a pattern of LIKE."""
+
+
 def _like(before: str, after: str, operator: str = "LIKE") -> Callable[[Path, tuple[str, ...], Bound], str]:
     def build(path: Path, values: tuple[str, ...], bound: Bound) -> str:
         value = _one(path, values)
         if path.kind in MANY:
             return _same(path, value, bound)
-        escaped = re.sub(r"([\\%_])", r"\\\1", value)
+        if before and len(value) > MAX_PATTERN_CHARACTERS:
+            raise FilterError(f"{path.name}: at most {MAX_PATTERN_CHARACTERS:,} characters to look for.")
+        escaped = value.translate(_LITERALLY)
         if path.order is not None and not before and operator == "LIKE":
             # By the index of the field, as far as it goes.
-            beginning = re.sub(r"([\\%_])", r"\\\1", value[:MAX_KEY_CHARACTERS])
+            beginning = value[:MAX_KEY_CHARACTERS].translate(_LITERALLY)
             found = f"{path.order} LIKE {bound.bind(beginning + '%')}"
             if len(value) < MAX_KEY_CHARACTERS:
                 return found

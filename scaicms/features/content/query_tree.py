@@ -14,6 +14,8 @@ MAX_DEPTH = 8
 """Groups in groups."""
 MAX_MEMBERS = 2 * MAX_LIST_VALUES + 10 * MAX_CLAUSES
 """Conditions, groups and values of a JSON filter together: more is refused before any of them is read."""
+MAX_CHARACTERS = 20_000
+"""Of all values of a filter together. Patterns are compared with every row that may have them."""
 LISTS = ("in", "nin", "between")
 TERM_LISTS = ("eq", "ne", "in", "nin", "under")
 
@@ -225,4 +227,6 @@ def _checked(tree: Group) -> Group:
         raise FilterError(f"At most {MAX_CLAUSES} filters.")
     if sum(len(clause.values) for clause in found) > 2 * MAX_LIST_VALUES:
         raise FilterError(f"At most {2 * MAX_LIST_VALUES} values in all filters together.")
+    if sum(len(value) for clause in found for value in clause.values) > MAX_CHARACTERS:
+        raise FilterError(f"At most {MAX_CHARACTERS:,} characters in all values of the filters together.")
     return tree

@@ -179,7 +179,9 @@ class RestoreBatches(Service):
         versions = [await _draft(content_type, site, line, entry) for entry in line.entries]
         shown = [await _shown(version, entry) for version, entry in zip(versions, line.entries, strict=True)]
         await self._check(site, line, versions, shown, types)
-        stage = await self._approval.permitted_stage(principal, versions[0])
+        if any(shown):
+            await self._approval.require_publisher(principal, versions[0])
+        stage = await self._approval.stage_of_import(principal, versions[0])
         if stage is not None and line.stage is not None:
             line = line.model_copy(update={"stage": stage.key})
         await restore_repository.insert_item(site.id, content_type.id, line)

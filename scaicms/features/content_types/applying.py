@@ -17,10 +17,11 @@ from scaicms.features.auth.service import Authenticator
 from scaicms.features.content_types import repository, stored
 from scaicms.features.content_types.changes import changes
 from scaicms.features.content_types.definitions import compile_row, fields_of, stored_form
-from scaicms.features.content_types.errors import PlanFailsError, PlanStaleError
+from scaicms.features.content_types.errors import PlanFailsError, PlanStaleError, TypeHeldError
 from scaicms.features.content_types.events import ContentTypePlanFailed, ContentTypeRewritten, ContentTypeUpdated
 from scaicms.features.content_types.fields import FieldDefinition, pointers
 from scaicms.features.content_types.indexing import ask_for_indexes
+from scaicms.features.content_types.legal_holds import require_no_loss
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow
 from scaicms.features.content_types.remaking import Remaker
 from scaicms.features.content_types.reshaping import settled
@@ -79,6 +80,7 @@ class ApplyService(Service):
         Raises:
             PlanStaleError: the plan or its type is gone, or no longer what it was.
             PlanFailsError: rows do not fit; nothing has changed.
+            TypeHeldError: an item was put on legal hold that could lose values; nothing has changed.
         """
         progress = Progress(**resume) if resume else Progress()
         while progress.phase != "done":
@@ -86,7 +88,7 @@ class ApplyService(Service):
             started = time.monotonic()
             try:
                 await run.step(progress, checkpoint)
-            except PlanFailsError as error:
+            except (PlanFailsError, TypeHeldError) as error:
                 await run.fail(error.in_words)
                 raise
             yield progress
@@ -191,6 +193,8 @@ class _Run:
         for table in stored.tables():
             if not (await self._stage(table))[1]:
                 raise _BehindError
+        found: dict[str, Any] = self.plan.found  # type: ignore[assignment]  # JSON column, written by planning alone
+        await require_no_loss(self.row.id, found)  # of items that were put on hold since the plan was handed over
         names = {field.renamed_from: field.key for field in self.proposal if field.renamed_from is not None}
         for table in stored.tables():
             changed = await stored.exchange(table, self.plan.id, self.row.site_id, names)

@@ -52,5 +52,11 @@ class PlanRequiredError(ConflictError):
     message = "This change could lose or invalidate stored data; it cannot be applied at once."
 
 
+class TypeHeldError(ConflictError):
+    """`held` in the answer counts the items."""
+
+    code, message = "on_hold", "Items of this type are on legal hold; this change could lose values in their past."
+
+
 class StageInUseError(ConflictError):
     code, message = "stage_in_use", "There are items in stages that would be no more; move them first."

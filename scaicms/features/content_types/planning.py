@@ -16,6 +16,7 @@ from scaicms.features.content_types.errors import (
 )
 from scaicms.features.content_types.fields import FieldDefinition, all_components
 from scaicms.features.content_types.jobs import APPLY_PLAN, ApplyPayload
+from scaicms.features.content_types.legal_holds import require_no_loss
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow, SchemaVersionRow
 from scaicms.features.content_types.plan_reports import within_rights
 from scaicms.features.content_types.reach import readable, writable
@@ -52,6 +53,7 @@ class PlanService(Service):
         Raises:
             PlanStaleError: the type is not what it was when the plan was made.
             PlanFailsError: there are rows that would not fit.
+            TypeHeldError: an item on legal hold could lose values of its past.
             PlanInProgressError: workers are at another plan of the type.
         """
         async with db.transaction():
@@ -127,6 +129,7 @@ async def _hand_over(principal: Principal, site: Site, row: ContentTypeRow, plan
         failing = [one for change in seen["changes"] for one in change["failing"]]
         about = [FieldError(one["pointer"], one["code"], f"{one['item_id']}: {one['message']}") for one in failing]
         raise PlanFailsError(f"{PlanFailsError.message} Rows that fail: {number}.", errors=about[:_MAX_SAID])
+    await require_no_loss(row.id, _found(plan))
     if await repository.is_being_changed(plan.type_id):
         raise PlanInProgressError
     plan.job_id = await enqueue(APPLY_PLAN.request(ApplyPayload(plan_id=plan.id), site_id=plan.site_id))

@@ -13,6 +13,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.infra import db
+from scaicms.infra.db.retention import held_ids
 from scaicms.infra.db.typed_rows import TypedRows
 from scaicms.kit import json
 from scaicms.kit.principal import Principal
@@ -60,6 +61,19 @@ class NewRow:
 
 async def count(table: TypedRows, type_id: UUID) -> int:
     return int(await db.fetchval(f"SELECT count(*) FROM {table.table} r WHERE {table.belongs}", type_id))
+
+
+async def count_held(type_id: UUID) -> int:
+    """How many items of a type are on legal hold."""
+    found = [
+        await db.fetchval(
+            f"""SELECT count(DISTINCT r.item_id) FROM {table.table} r
+                WHERE {table.belongs} AND r.item_id IN ({held_ids()})""",
+            type_id,
+        )
+        for table in present_tables()
+    ]
+    return max(map(int, found), default=0)
 
 
 async def page(

@@ -31,6 +31,8 @@ _SPECIAL_IPV4 = tuple(
         ),
     )
 )  # fmt: skip
+_METADATA = tuple(map(ip_network, ("168.63.129.16/32", "fd00:ec2::/64", "fd20:ce::/64")))
+"""Where clouds tell machines their secrets at addresses that are not link-local: Azure, Amazon, Google."""
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _SPECIAL_IPV6 = tuple(
     map(
@@ -61,8 +63,10 @@ class AddressRefusedError(OSError):
 
 
 def may_reach(text: str, reach: Reach) -> bool:
-    """Whether an address is within reach. Link-local addresses (cloud metadata) and multicast never are."""
+    """Whether an address is within reach. Link-local addresses, cloud metadata and multicast never are."""
     address = _carried(ip_address(text.partition("%")[0]))
+    if any(address in block for block in _METADATA):
+        return False
     if any(address in block for block in _LOOPBACK):
         return reach >= Reach.LOOPBACK
     if any(address in block for block in _PRIVATE):

@@ -308,3 +308,46 @@ async def test_who_has_lost_a_right_meanwhile_takes_nothing_in(posts, line, gran
     await drain()
     stored = "SELECT count(*) FROM items i JOIN sites s ON s.id = i.site_id WHERE s.key = $1"
     assert await db.fetchval(stored, posts.site) == 0
+
+
+APPROVED = {
+    "initial": "open",
+    "stages": [
+        {"key": "open", "name": "Open"},
+        {"key": "checked", "name": "Checked"},
+        {"key": "ready", "name": "Ready", "permission": "content:hold", "publishable": True},
+    ],
+}
+TAKES_EXPORTS = ("content:import", "content:create", "content:update", "content:publish", "content:read_drafts")
+
+
+@pytest.mark.parametrize("lapses", [True, False])
+async def test_an_export_is_no_way_round_an_approval(posts, line, granted, drain, lapses):
+    workflow = {**APPROVED, "approval_lapses": lapses}
+    assert (await posts.patch("/content-types/post", {"workflow": workflow})).status == 200
+    importer = await granted(posts, *TAKES_EXPORTS)
+    shown = {stage: another(line, slug=f"shown-{stage}".lower(), stage=stage) for stage in ("open", "ready", None)}
+    for one in shown.values():
+        for entry in one["entries"]:
+            entry["published"]["slug"] = one["slug"]
+    draft = another(line, slug="draft", stage="ready")
+    for entry in draft["entries"]:
+        entry["published"] = None
+    lines = [*shown.values(), draft]
+    raw = b"\n".join(json.dumps(one).encode() for one in lines)
+    answer = await send(importer, raw)
+    assert answer.status == 202, answer.raw
+    await drain()
+    report = (await importer.get(f"/search/jobs/{answer.json['job_id']}")).json["result"]
+    assert [(one["line"], one["code"]) for one in report["problems"] if one["level"] == "error"] == [
+        (number, "not_publishable") for number in (1, 2, 3)
+    ]
+    assert report["created"] == 1
+    assert (await posts.get(f"/content/{draft['id']}?status=draft")).json["stage"] == "checked"
+    for one in shown.values():
+        assert (await posts.get(f"/content/{one['id']}?status=any")).status == 404
+    approver = await granted(posts, *TAKES_EXPORTS, "content:hold")
+    assert (await send(approver, raw)).status == 202
+    await drain()
+    assert (await posts.get(f"/content/{shown['ready']['id']}?status=published")).status == 200
+    assert (await posts.get(f"/content/{shown['ready']['id']}?status=draft")).json["stage"] == "ready"
