@@ -210,6 +210,12 @@ def touched_fields(
     return [key for key in given if not shown.shows(key) or old.get(key) != new.get(key)]
 
 
+def hidden_fields(principal: Principal, item: Item, keys: Iterable[str]) -> list[str]:
+    """Those of the fields that the caller may not read in the draft."""
+    shown = draft_view(principal, item) or NOTHING
+    return sorted(key for key in keys if not shown.shows(key))
+
+
 def sight(principal: Principal, site_id: UUID) -> Sight:
     """What the caller may see of what items point to."""
     return Sight(_seer(principal, site_id), principal.may(READ_ASSETS.code, site_id))

@@ -32,8 +32,12 @@ async def next_version(
     return item, change
 
 
-def is_changed(item: Item, old: Item) -> bool:
-    """Whether a save has changed what readers would see: data, slug or terms."""
+def is_changed(principal: Principal, item: Item, old: Item, change: Change) -> bool:
+    """Whether a save has changed what readers would see: data, slug or terms. Fields that the caller names and may not
+    read count as changed, since what follows would tell whether their values were guessed right."""
+    named = [*change.data, *(["taxonomies"] if change.taxonomies else [])]
+    if access.hidden_fields(principal, old, named):
+        return True
     terms = [{term.id for term in one.terms} for one in (item, old)]
     return item.data != old.data or item.slug != old.slug or terms[0] != terms[1]
 

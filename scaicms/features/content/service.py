@@ -154,7 +154,7 @@ class ContentService(Service):
                 item = await self._with_terms(site, item, taxonomies, all_terms=all_terms, writer=principal)
             await sharing.keep_references(item)
             jobs = await record(item.fact(ContentUpdated), actor=principal)
-            if saving.is_changed(item, old):
+            if saving.is_changed(principal, item, old, change):
                 item = await self._approval.after_change(principal, item)
             return Written(access.as_written(principal, item, data), jobs)
 
@@ -351,9 +351,9 @@ class ContentService(Service):
         """The item with these terms; `writer` needs the right to change them where it has others, and to name any where
         they may not read which it has."""
         if writer is not None and given:
-            seen = access.draft_view(writer, item)
-            if seen is None or not seen.shows("taxonomies"):
-                access.require_fields(access.require_item(writer, permissions.UPDATE, item), ["taxonomies"])
+            hidden = access.hidden_fields(writer, item, ["taxonomies"])
+            access.require_fields(access.require_item(writer, permissions.UPDATE, item), hidden)
+            access.require_shared(writer, item, hidden)
         if all_terms:
             given = {**dict.fromkeys(await self._terms.keys(site)), **given}
         if not await self._terms.assign(site, item.id, await self._terms.resolve(site, given)):

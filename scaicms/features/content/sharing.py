@@ -19,11 +19,16 @@ async def spread(principal: Principal, site: Site, item: Item, old: Item, given:
     as far as the caller may write there, and note when localized ones were written.
 
     Raises:
-        FieldForbiddenError: shared fields have changed, and one of the locales is out of the caller's reach.
+        FieldForbiddenError: shared fields have changed, or the caller named some that they may not read, and one of the
+            locales is out of the caller's reach.
     """
     if not item.other_locales:
         return
     own, before = item.content_type.localized_keys, old.data
+    # Before anything is compared: the answer would tell whether a hidden value was guessed right.
+    access.require_shared(
+        principal, item, [key for key in access.hidden_fields(principal, old, given) if key not in own]
+    )
     changed = sorted(key for key in item.data.keys() | before.keys() if item.data.get(key) != before.get(key))
     shared = [key for key in changed if key not in own]
     if shared:
