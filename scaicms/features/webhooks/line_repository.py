@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from scaicms.infra import db
+from scaicms.infra.jobs.order import bring_forward
 
 _IN_LINE = "d.webhook_id = $1 AND d.state = 'pending' AND d.next_at <= now()"
 
@@ -21,15 +22,16 @@ async def length(webhook_id: UUID, *, limit: int) -> int:
     return int(await db.fetchval(counted, webhook_id, limit))
 
 
-async def first_in_line(webhook_id: UUID, *, limit: int) -> list[UUID]:
-    """The jobs of the first deliveries that nobody has begun, asleep or not: those that are awake take a turn, too."""
-    rows = await db.fetch(
-        f"""SELECT d.job_id FROM webhook_deliveries d JOIN jobs j ON j.id = d.job_id
-            WHERE {_IN_LINE} AND j.state = 'pending' AND j.lease_until IS NULL ORDER BY d.next_at, d.id LIMIT $2""",
+async def wake(webhook_id: UUID, *, number: int) -> int:
+    """Make the first deliveries that nobody has begun due now. Those that are awake count, since they take a turn, too;
+    how many were asleep."""
+    return await bring_forward(
+        f"""SELECT j.id FROM webhook_deliveries d JOIN jobs j ON j.id = d.job_id
+            WHERE {_IN_LINE} AND j.state = 'pending' AND j.lease_until IS NULL
+            ORDER BY d.next_at, d.id LIMIT $2 FOR UPDATE OF j SKIP LOCKED""",
         webhook_id,
-        limit,
+        number,
     )
-    return [row["job_id"] for row in rows]
 
 
 async def due_jobs(webhook_id: UUID, *, limit: int) -> list[UUID]:

@@ -17,7 +17,7 @@ from asyncpg import Record
 
 from scaicms.features.webhooks import line_repository
 from scaicms.infra.jobs import JobYieldError
-from scaicms.infra.jobs.order import bring_forward, put_off
+from scaicms.infra.jobs.order import put_off
 from scaicms.infra.jobs.outages import LEDGER_ERRORS
 
 SHARE = 0.4
@@ -96,10 +96,8 @@ class Turns:
         if free <= 0:
             return
         try:
-            first = await line_repository.first_in_line(webhook_id, limit=free)
-            if first:
-                await bring_forward(first)
-            else:
+            if not await line_repository.wake(webhook_id, number=free):
+                # Nobody is asleep at its front. Those that are awake see for themselves whether others wait.
                 self._lines.discard(webhook_id)
         except LEDGER_ERRORS as error:  # the line wakes by itself
             log.warning("webhook.line_not_woken", webhook_id=str(webhook_id), error=type(error).__name__)
