@@ -48,8 +48,9 @@ OWN_FILES = {
     "template_packs": {"site", "starter"},
     "users": {"invitation_routes", "invitations"},
     "webhooks": {
-        "deliveries", "delivery_repository", "delivery_routes", "feed", "feed_repository", "feed_routes", "leaving",
-        "line_repository", "replay_repository", "replaying", "sending", "turns", "vault",
+        "attempt_repository", "deliveries", "delivery_repository", "delivery_routes", "feed", "feed_repository",
+        "feed_routes", "leaving", "line_repository", "replay_repository", "replaying", "requests", "sending", "turns",
+        "vault",
     },
 }  # fmt: skip
 COMMON_FILES = DOORS | {

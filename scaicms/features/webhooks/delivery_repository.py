@@ -67,41 +67,9 @@ async def attempts_of(delivery_ids: Sequence[UUID], *, whole: bool = False) -> l
     )
 
 
-async def webhook_of(delivery_id: UUID) -> Record | None:
-    """For a worker: whose delivery it is, whether that one is failing, and whether others wait for it."""
-    return await db.fetchrow(
-        """SELECT d.webhook_id, h.failing_since IS NOT NULL AS failing,
-                  EXISTS (SELECT FROM webhook_deliveries o WHERE o.webhook_id = d.webhook_id AND o.id <> d.id
-                          AND o.state = 'pending' AND o.next_at <= now()) AS others_wait
-           FROM webhook_deliveries d LEFT JOIN webhooks h ON h.id = d.webhook_id WHERE d.id = $1""",
-        delivery_id,
-    )
-
-
 async def hold(delivery_id: UUID) -> Record | None:
     """For a worker: the delivery, nobody else's until the transaction ends."""
     return await db.fetchrow("SELECT * FROM webhook_deliveries WHERE id = $1 FOR UPDATE", delivery_id)
-
-
-async def begin_attempt(attempt_id: UUID, delivery_id: UUID, url: str, headers: dict[str, str], job_id: UUID) -> None:
-    """Write down that a request is about to be sent. What was begun before and has no end had none: its worker died,
-    or another one is still waiting for the answer and will say so."""
-    await db.execute(
-        """UPDATE webhook_attempts SET finished_at = now(), error = 'its worker was stopped during this attempt'
-           WHERE delivery_id = $1 AND finished_at IS NULL""",
-        delivery_id,
-    )
-    await db.execute(
-        """WITH d AS (UPDATE webhook_deliveries SET attempts = attempts + 1, next_at = NULL, job_id = $5
-                      WHERE id = $2 RETURNING attempts)
-           INSERT INTO webhook_attempts (id, delivery_id, number, url, started_at, request_headers, response_truncated)
-           SELECT $1, $2, d.attempts, $3, clock_timestamp(), $4::jsonb, false FROM d""",
-        attempt_id,
-        delivery_id,
-        url,
-        json.dumps_text(headers),
-        job_id,
-    )
 
 
 async def stop_attempts(delivery_id: UUID) -> None:

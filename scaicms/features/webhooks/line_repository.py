@@ -1,5 +1,6 @@
 """The line of deliveries that wait for a turn of one webhook: those whose time has come, by that time."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from scaicms.infra import db
@@ -8,11 +9,12 @@ from scaicms.infra.jobs.order import bring_forward
 _IN_LINE = "d.webhook_id = $1 AND d.state = 'pending' AND d.next_at <= now()"
 
 
-async def join(delivery_id: UUID) -> None:
+async def join(delivery_ids: Sequence[UUID]) -> None:
     """A delivery whose attempt was interrupted has no time of its own: its place is that of the time it was made."""
     await db.execute(
-        "UPDATE webhook_deliveries SET next_at = created_at WHERE id = $1 AND state = 'pending' AND next_at IS NULL",
-        delivery_id,
+        """UPDATE webhook_deliveries SET next_at = created_at
+           WHERE id = ANY($1::uuid[]) AND state = 'pending' AND next_at IS NULL""",
+        list(delivery_ids),
     )
 
 

@@ -33,11 +33,6 @@ async def known_types(site_id: UUID, keys: Sequence[str]) -> set[str]:
     return {row["key"] for row in rows}
 
 
-async def succeeded(webhook_id: UUID) -> None:
-    """Its failures, if there were any, are over."""
-    await db.execute("UPDATE webhooks SET failing_since = NULL WHERE id = $1 AND failing_since IS NOT NULL", webhook_id)
-
-
 async def failed(webhook_id: UUID, *, longest_seconds: float) -> bool:
     """Note a failure; whether they have gone on for too long."""
     return bool(

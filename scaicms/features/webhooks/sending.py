@@ -1,36 +1,38 @@
-"""Sending one delivery. A job is one attempt: it ends in the transaction that writes what came of it and promises the
-next one, so that the ledger's own retries are left for what is wrong on our side."""
+"""Sending deliveries. A job is one attempt: it ends with the statement or transaction that writes what came of it and
+promises the next one, so that the ledger's own retries are left for what is wrong on our side."""
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import islice
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
 from prometheus_client import Counter as Metric
-from standardwebhooks import Webhook
 
 from scaicms.features.auth.service import Authenticator
-from scaicms.features.webhooks import delivery_repository, leaving, repository
+from scaicms.features.webhooks import attempt_repository, delivery_repository, leaving, repository
+from scaicms.features.webhooks.attempt_repository import Attempt, Delivered
 from scaicms.features.webhooks.delivery_repository import Outcome
 from scaicms.features.webhooks.events import WebhookDisabled
 from scaicms.features.webhooks.jobs import DELIVER, TELL_DISABLED, DeliverPayload, DisabledPayload, Reason, delivery_key
+from scaicms.features.webhooks.leaving import Seen
 from scaicms.features.webhooks.models import WebhookRow
+from scaicms.features.webhooks.requests import Prepared, prepare
 from scaicms.features.webhooks.turns import Turns
-from scaicms.features.webhooks.vault import MASK, PREFIX, SealBrokenError, WebhookVault
+from scaicms.features.webhooks.vault import MASK, SealBrokenError, WebhookVault
 from scaicms.infra import db
+from scaicms.infra.db.batches import Batches
 from scaicms.infra.events import record
 from scaicms.infra.jobs import RunningJob, enqueue
+from scaicms.infra.jobs.errors import StaleLeaseError
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import UnauthorizedError
-from scaicms.kit.ids import new_id
 from scaicms.kit.principal import SYSTEM
 
 if TYPE_CHECKING:  # a worker holds aiohttp when it first sends something, and not before
@@ -42,24 +44,24 @@ LONGEST_WAIT = 86_400.0
 """The longest that a receiver's `Retry-After` is heeded."""
 FAILING_SECONDS = 5 * 86_400.0
 MAX_HEADERS = 100
-SHORTEST_SECRET = 6
 GONE = 410
 MASKED_ANSWERS = frozenset({"set-cookie"})
 _sent = Metric("scaicms_webhook_attempts_total", "Attempts at deliveries by outcome", ["outcome"])
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request that has been written down and can be sent."""
+class Hindrance(NamedTuple):
+    """The state of a delivery that must not be sent, and why."""
 
-    attempt_id: UUID
-    delivery_id: UUID
-    webhook: WebhookRow
-    step: int
-    is_test: bool
-    body: bytes
-    headers: Mapping[str, str] = field(repr=False)
-    secrets: tuple[str, ...] = field(repr=False)
+    state: str
+    reason: str
+
+
+class Asked(NamedTuple):
+    """A delivery whose turn it is, and its job."""
+
+    delivery: Record
+    webhook: WebhookRow | None
+    job: RunningJob
 
 
 class Sender(Service):
@@ -72,88 +74,100 @@ class Sender(Service):
         settings = services.resources.settings
         self._turns = Turns(settings.queue_concurrency.get(DELIVER.queue, settings.worker_concurrency))
         self._http: HttpClient | None = None
+        self._reading = Batches(_read)
+        self._beginning = Batches(self._begin)
+        self._ending = Batches(_end)
 
     async def attempt(self, delivery_id: UUID, job: RunningJob) -> None:
         """Send it, if it is still to be sent, and write down what came of it."""
-        if job.progress == "settled":
+        if job.progress == "settled":  # a worker of an older release has written the outcome
             return
-        found = await delivery_repository.webhook_of(delivery_id)
-        if found is None:
+        delivery, webhook = await self._reading.do(delivery_id)
+        if delivery is None or delivery["state"] != "pending":
             return
-        async with self._turns.turn(delivery_id, found):
-            await self._attempt(delivery_id, job)
+        is_failing = webhook is not None and webhook.failing_since is not None
+        async with self._turns.turn(
+            delivery["webhook_id"], delivery_id, is_failing=is_failing, has_line=delivery["has_line"]
+        ):
+            job.stop_if_cancelled()
+            prepared = await self._beginning.do(Asked(delivery, webhook, job))
+            if isinstance(prepared, Hindrance):
+                await _finish_unsent(delivery_id, prepared, job)
+            elif prepared is not None:
+                await self._exchange(prepared, job)
 
-    async def _attempt(self, delivery_id: UUID, job: RunningJob) -> None:
-        async with db.transaction():
-            prepared = await self._prepare(delivery_id, job.id)
-            await job.checkpoint("sending" if prepared is not None else "settled")
-        if prepared is None:
-            return
+    async def _exchange(self, prepared: Prepared, job: RunningJob) -> None:
         with job.waiting_outside():
             outcome = await self._send(prepared)
+        if _is_success(outcome.status):
+            _sent.labels("delivered").inc()
+            claim = job.claim
+            is_ours = await self._ending.do(
+                Delivered(
+                    prepared.attempt_id, prepared.delivery_id, claim.id, claim.fence, prepared.webhook.id, outcome
+                )
+            )
+            if not is_ours:
+                raise StaleLeaseError
+            job.is_finished = True
+            return
         async with db.transaction():
-            await self._settle(prepared, outcome)
-            await job.checkpoint("settled")
+            await self._settle_failure(prepared, outcome)
+            await job.finish()
 
-    async def _prepare(self, delivery_id: UUID, job_id: UUID) -> Prepared | None:
-        """Write the attempt down, or why there is none."""
-        delivery = await delivery_repository.hold(delivery_id)
-        if delivery is None or delivery["state"] != "pending":
-            return None
-        webhook = await repository.by_id(delivery["webhook_id"])
-        state, reason = await self._hindrance(delivery, webhook)
-        if webhook is None or state is not None:
-            await delivery_repository.finish(delivery_id, state or "cancelled", reason)
-            return None
-        try:
-            request, own = self._request(delivery, webhook)
-        except SealBrokenError as error:
-            await delivery_repository.finish(delivery_id, "failed", str(error))
-            return None
-        attempt_id = new_id()
-        shown = {name: MASK if name in own else value for name, value in request.items()}
-        await delivery_repository.begin_attempt(attempt_id, delivery_id, webhook.url, shown, job_id)
-        return Prepared(
-            attempt_id,
-            delivery_id,
-            webhook,
-            delivery["step"],
-            delivery["is_test"],
-            leaving.body_of(delivery),
-            request,
-            _words([*self._vault.secrets_of(webhook, utcnow()), *own.values()]),
-        )
-
-    async def _hindrance(self, delivery: Record, webhook: WebhookRow | None) -> tuple[str | None, str | None]:
-        """The state of what must not be sent, and why."""
-        if webhook is None:
-            return "cancelled", "the webhook was deleted"
-        if delivery["is_test"]:
-            return None, None
-        if not webhook.is_active:
-            return "cancelled", "the webhook is not active"
-        try:
-            owner = await self._authenticator.principal_of(webhook.owner_kind, webhook.owner_id)
-        except UnauthorizedError:
-            return "withheld", "the webhook's owner is gone, deactivated or expired"
-        payload = json.loads(delivery["payload"])
-        if any(seen.admits(delivery["event_type"], payload) for seen in leaving.seen_by(owner, webhook.site_id)):
-            return None, None
-        return "withheld", "the webhook's owner may not read this event"
-
-    def _request(self, delivery: Record, webhook: WebhookRow) -> tuple[dict[str, str], dict[str, str]]:
-        """All headers, and those of the webhook's own among them."""
-        now = utcnow()
-        body = leaving.body_of(delivery).decode()
-        message_id, signing = str(delivery["event_id"]), self._vault.secrets_of(webhook, now)
-        own = self._vault.headers_of(webhook)
-        ours = {
-            "Content-Type": "application/json",
-            "webhook-id": message_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": " ".join(Webhook(secret).sign(message_id, now, body) for secret in signing),
+    async def _begin(self, asked: Sequence[Asked]) -> list[Prepared | Hindrance | None]:
+        """Ask the owners' rights and write attempts down; for each the request to send, or why there is none. None:
+        it is to be sent no more, or not by this worker."""
+        seen: dict[tuple[str, UUID | None, UUID], list[Seen] | None] = {}
+        answers: list[Prepared | Hindrance | None] = [await self._prepare(one, seen) for one in asked]
+        ready = {
+            answer.delivery_id: Attempt(
+                answer.attempt_id,
+                answer.delivery_id,
+                one.job.claim.id,
+                one.job.claim.fence,
+                answer.webhook.url,
+                answer.shown,
+            )
+            for answer, one in zip(answers, asked, strict=True)
+            if isinstance(answer, Prepared)
         }
-        return {**own, **ours}, own
+        begun = await attempt_repository.begin(list(ready.values())) if ready else set()
+        return [
+            answer if isinstance(answer, Hindrance) or (answer and answer.delivery_id in begun) else None
+            for answer in answers
+        ]
+
+    async def _prepare(
+        self, asked: Asked, seen: dict[tuple[str, UUID | None, UUID], list[Seen] | None]
+    ) -> Prepared | Hindrance:
+        """`seen`: what the owners may read, as far as it has been asked for this batch."""
+        delivery, webhook = asked.delivery, asked.webhook
+        if webhook is None:
+            return Hindrance("cancelled", "the webhook was deleted")
+        if not delivery["is_test"]:
+            if not webhook.is_active:
+                return Hindrance("cancelled", "the webhook is not active")
+            owner = (webhook.owner_kind, webhook.owner_id, webhook.site_id)
+            if owner not in seen:
+                seen[owner] = await self._seen_by(*owner)
+            readable = seen[owner]
+            if readable is None:
+                return Hindrance("withheld", "the webhook's owner is gone, deactivated or expired")
+            payload = json.loads(delivery["payload"])
+            if not any(one.admits(delivery["event_type"], payload) for one in readable):
+                return Hindrance("withheld", "the webhook's owner may not read this event")
+        try:
+            return prepare(self._vault, delivery, webhook)
+        except SealBrokenError as error:
+            return Hindrance("failed", str(error))
+
+    async def _seen_by(self, kind: str, owner_id: UUID | None, site_id: UUID) -> list[Seen] | None:
+        """What an owner may read now; None: there is no such account or key."""
+        try:
+            return leaving.seen_by(await self._authenticator.principal_of(kind, owner_id), site_id)
+        except UnauthorizedError:
+            return None
 
     async def _send(self, prepared: Prepared) -> Outcome:
         if self._http is None:
@@ -181,16 +195,11 @@ class Sender(Service):
         self._turns.took(prepared.webhook.id, seconds, is_success=_is_success(status))
         return round(seconds * 1000, 1)
 
-    async def _settle(self, prepared: Prepared, outcome: Outcome) -> None:
+    async def _settle_failure(self, prepared: Prepared, outcome: Outcome) -> None:
         """In one transaction: what came of it, and what follows."""
         held = await delivery_repository.hold(prepared.delivery_id)
         await delivery_repository.end_attempt(prepared.attempt_id, outcome)
         if held is None:
-            return
-        if _is_success(outcome.status):
-            _sent.labels("delivered").inc()
-            await delivery_repository.finish(prepared.delivery_id, "delivered")
-            await repository.succeeded(prepared.webhook.id)
             return
         _sent.labels("failed").inc()
         if prepared.is_test:
@@ -242,6 +251,28 @@ class Sender(Service):
         return owner.author_id or row.created_by
 
 
+async def _read(delivery_ids: Sequence[UUID]) -> list[tuple[Record | None, WebhookRow | None]]:
+    """Deliveries and their webhooks."""
+    found = await attempt_repository.due(delivery_ids)
+    webhooks = await attempt_repository.webhooks({row["webhook_id"] for row in found.values()})
+    rows = [found.get(delivery_id) for delivery_id in delivery_ids]
+    return [(row, webhooks.get(row["webhook_id"]) if row is not None else None) for row in rows]
+
+
+async def _end(delivered: Sequence[Delivered]) -> list[bool]:
+    """Write successes down; for each whether its job was still this worker's."""
+    done = await attempt_repository.end_delivered(delivered)
+    return [one.job_id in done for one in delivered]
+
+
+async def _finish_unsent(delivery_id: UUID, hindrance: Hindrance, job: RunningJob) -> None:
+    async with db.transaction():
+        held = await delivery_repository.hold(delivery_id)
+        if held is not None and held["state"] == "pending":
+            await delivery_repository.finish(delivery_id, hindrance.state, hindrance.reason)
+        await job.finish()
+
+
 def _is_success(status: int | None) -> bool:
     return status is not None and 200 <= status < 300
 
@@ -272,14 +303,6 @@ def _plain(text: str, secrets: tuple[str, ...]) -> str:
     """As PostgreSQL can keep it: headers may have any bytes."""
     raw = _without(text.encode("utf-8", "surrogateescape"), secrets)
     return raw.decode("utf-8", "replace").replace("\0", " ")
-
-
-def _words(secrets: Iterable[str]) -> tuple[str, ...]:
-    """What must not be found in answers, the longest first: keys and values, and the words of values (`Bearer …`). What
-    is shorter is found everywhere and keeps no secret."""
-    bare = [secret.removeprefix(PREFIX) for secret in secrets]
-    words = {word for secret in bare for word in (secret, *secret.split()) if len(word) >= SHORTEST_SECRET}
-    return tuple(sorted(words, key=len, reverse=True))
 
 
 def _without(text: bytes, secrets: tuple[str, ...]) -> bytes:

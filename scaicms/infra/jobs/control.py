@@ -3,6 +3,7 @@
 `site_id` None reaches the jobs of every site; otherwise the jobs of that site alone.
 """
 
+import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import timedelta
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # services are built over resources, which hold the doorbell:
 CANCELLING = "jobs.cancelling"
 """Topic of the notices that ask a running job (the subject) to stop."""
 FAILED = ("dead", "quarantined")
+WOKEN = 100
+"""Due jobs that are rung for when a pause ends. A worker that finds more goes on without a doorbell."""
 RETRYABLE = (*FAILED, "cancelled")
 
 STOPPED = "An operator cancelled the job."
@@ -122,8 +125,21 @@ async def pause(queue: str) -> bool:
 
 
 async def resume(queue: str) -> bool:
-    """End a pause; the sweeper rings for what waits. False when there was none."""
-    return await db.execute("DELETE FROM queue_pauses WHERE queue = $1", queue) == 1
+    """End a pause and wake workers for the jobs that are due. False when there was none.
+
+    Doorbells that rang during the pause were answered in vain. The sweeper rings for what these leave over.
+    """
+    if await db.execute("DELETE FROM queue_pauses WHERE queue = $1", queue) == 0:
+        return False
+    due = await db.fetch(
+        """SELECT id FROM jobs WHERE queue = $1 AND state = 'pending' AND lease_until IS NULL AND run_at <= now()
+           LIMIT $2""",
+        queue,
+        WOKEN,
+    )
+    if due:
+        await ring_all({queue: [row["id"] for row in due]}, ring=f"r{time.time_ns()}")
+    return True
 
 
 async def prune(*, done: timedelta, failed: timedelta, limit: int) -> int:

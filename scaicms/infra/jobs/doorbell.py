@@ -25,6 +25,8 @@ RUN_FUNCTION = "run"
 RING_SECONDS = 1.0
 """The longest time for all doorbells of one transaction. The breaker makes it far less where Redis gives no answer."""
 WAKE_CHANNEL = "scaicms:wake"
+POLL_SECONDS = 1.0
+"""How often an idle worker looks for doorbells. Those that ring later than that need not wake it."""
 MESSAGE_SECONDS = 24 * 3600
 BATCH = 500
 
@@ -85,7 +87,7 @@ class Doorbell:
                 data = serialize_job(RUN_FUNCTION, (str(job_id),), {}, None, now, serializer=json.dumps)
                 pipe.set(job_key_prefix + message, data, ex=MESSAGE_SECONDS + int(delay))
                 pipe.zadd(arq_queue(queue), {message: now + int(delay * 1000)})
-            for queue in dict.fromkeys(bell.queue for bell in bells):
+            for queue in dict.fromkeys(bell.queue for bell in bells if bell.delay < POLL_SECONDS):
                 pipe.publish(WAKE_CHANNEL, queue)
             await pipe.execute()
 

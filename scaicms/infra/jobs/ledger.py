@@ -50,12 +50,15 @@ async def checkpoint(job_id: UUID, fence: int, progress: Any) -> bool:
     return touched == 1
 
 
+DONE = """state = 'done', lease_until = NULL, finished_at = clock_timestamp(), last_error = NULL,
+          attempts = attempts + 1"""
+"""What an UPDATE of `jobs` sets where a job is done; for statements that finish jobs along with their effects."""
+
+
 async def finish(job_id: UUID, fence: int, result: Any = None) -> bool:
     """Done. False when the lease was lost: the caller rolls back."""
     touched = await db.execute(
-        """UPDATE jobs SET state = 'done', lease_until = NULL, finished_at = clock_timestamp(), last_error = NULL,
-                  attempts = attempts + 1, result = $3::jsonb
-           WHERE id = $1 AND fence = $2 AND state = 'pending'""",
+        f"""UPDATE jobs SET {DONE}, result = $3::jsonb WHERE id = $1 AND fence = $2 AND state = 'pending'""",
         job_id,
         fence,
         json.dumps_text(result) if result is not None else None,

@@ -228,7 +228,7 @@ class Runner:
 
     @staticmethod
     async def _finish(claim: Claim, running: RunningJob) -> None:
-        if not await ledger.finish(claim.id, claim.fence, running.result):
+        if not running.is_finished and not await ledger.finish(claim.id, claim.fence, running.result):
             raise StaleLeaseError
 
     async def _keep_lease(self, claim: Claim, running: RunningJob) -> None:

@@ -33,6 +33,8 @@ class RunningJob:
         self.result: Any = None
         """Kept with the finished job and shown by `GET /search/jobs/{id}`; JSON-safe."""
         self.cancel_requested = claim.cancel_requested
+        self.is_finished = False
+        """Whether the ledger says that the job is done: the handler has finished it along with its effects."""
         self.was_ledger_away = False
         """Whether the lease could not be renewed during this attempt: its failure may be that of an engine."""
 
@@ -49,6 +51,27 @@ class RunningJob:
         """What the last checkpoint wrote, also one of an earlier attempt; None at the first start."""
         return self.claim.progress
 
+    def stop_if_cancelled(self) -> None:
+        """Call before work that no transaction can undo.
+
+        Raises:
+            JobCancelledError: somebody asked the job to stop.
+        """
+        if self.cancel_requested:
+            raise JobCancelledError
+
+    async def finish(self) -> None:
+        """Call as the last thing in the handler's last transaction: its effects and the end of the job commit together.
+
+        Raises:
+            StaleLeaseError: another worker has the job; let it pass, so that the transaction rolls back.
+            JobCancelledError: somebody asked the job to stop.
+        """
+        self.stop_if_cancelled()
+        if not await ledger.finish(self.claim.id, self.claim.fence, self.result):
+            raise StaleLeaseError
+        self.is_finished = True
+
     async def checkpoint(self, progress: Any) -> None:
         """Call inside the transaction of the work just done: its effects and this progress commit together.
 
@@ -56,8 +79,7 @@ class RunningJob:
             StaleLeaseError: another worker has the job; let it pass, so that the transaction rolls back.
             JobCancelledError: somebody asked the job to stop.
         """
-        if self.cancel_requested:
-            raise JobCancelledError
+        self.stop_if_cancelled()
         if not await ledger.checkpoint(self.claim.id, self.claim.fence, progress):
             raise StaleLeaseError
 

@@ -4,7 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-MAX_OUTSIDE = 100
+MAX_OUTSIDE = 250
 """Jobs of one queue in one process that may wait without a slot; those beyond keep theirs."""
 
 

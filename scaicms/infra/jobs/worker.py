@@ -18,7 +18,7 @@ from scaicms.infra import db
 from scaicms.infra.jobs import presence
 from scaicms.infra.jobs.claims import NO_SITE, Claim
 from scaicms.infra.jobs.declare import QUEUES, Periodic
-from scaicms.infra.jobs.doorbell import RUN_FUNCTION, WAKE_CHANNEL, arq_queue
+from scaicms.infra.jobs.doorbell import POLL_SECONDS, RUN_FUNCTION, WAKE_CHANNEL, arq_queue
 from scaicms.infra.jobs.heartbeat import beat_forever
 from scaicms.infra.jobs.outages import LEDGER_ERRORS, OUTAGES
 from scaicms.infra.jobs.periodic import declare
@@ -29,7 +29,7 @@ from scaicms.kit import json
 from scaicms.kit.clock import unix_now
 
 # An idle worker is woken through the channel; the poll is for what the channel lost and for deferred doorbells.
-IDLE_POLL_SECONDS = 1.0
+IDLE_POLL_SECONDS = POLL_SECONDS
 ARQ_POLL_SECONDS = 0.1
 OUTAGE_POLL_SECONDS = 0.5
 # A claim takes a millisecond or two; one that takes this long asks a connection that is gone.

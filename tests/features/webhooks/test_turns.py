@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import secrets
 import time
 
 import pytest
@@ -11,9 +12,11 @@ from aiohttp import web
 from scaicms import registry
 from scaicms.infra import db
 from scaicms.infra.http import client as client_module
+from scaicms.infra.jobs import control
 from scaicms.infra.jobs.runner import Runner
 from scaicms.infra.jobs.sweeper import sweep
 from scaicms.infra.jobs.worker import LedgerWorker, listen
+from tests.conftest import ARTICLE
 from tests.features.content.test_items import create
 from tests.features.webhooks.receiver import deliveries, hooked, receiving
 
@@ -27,12 +30,12 @@ async def sweeping(redis):
 
 
 @contextlib.asynccontextmanager
-async def worker(services, *, concurrency=10):
+async def worker(services, *, concurrency=10, is_swept=True):
     """A worker of the queue of webhooks, with the sweeper that every worker has."""
     redis = services.resources.redis
     runner = Runner(registry.tasks(), services, "turns")
     one = LedgerWorker("webhooks", runner, redis, concurrency=concurrency, drain_seconds=1)
-    beside = (listen(redis, {"webhooks": one}), sweeping(redis))
+    beside = [listen(redis, {"webhooks": one}), *([sweeping(redis)] if is_swept else [])]
     tasks = [asyncio.create_task(one.async_run()), *map(asyncio.create_task, beside)]
     try:
         yield one
@@ -261,3 +264,105 @@ async def test_what_waits_in_line_can_be_cancelled_and_asked_for_again(articles,
     assert (await articles.post(f"/webhooks/{hook['id']}/deliveries/{waiting[1]['id']}/redeliver")).status == 202
     await drain()
     assert json.loads(receiver.got[0].body)["id"] == waiting[1]["event_id"]
+
+
+async def new_site(admin):
+    """A site with the type `article`."""
+    key = f"s{secrets.token_hex(6)}"
+    assert (await admin.post("/sites", {"key": key, "name": key})).status == 201
+    assert (await admin.at(key).post("/content-types", ARTICLE)).status == 201
+    return admin.at(key)
+
+
+@pytest.mark.parametrize("answered_before", [False, True])
+async def test_ten_hanging_receivers_of_ten_sites_leave_turns_for_one_that_answers(
+    admin, articles, receiver, services, answered_before
+):
+    async with contextlib.AsyncExitStack() as stack:
+        hanging = [await stack.enter_async_context(receiving()) for _ in range(10)]
+        sites = [await new_site(admin) for _ in hanging]
+        for site, one in zip(sites, hanging, strict=True):
+            await hooked(site, one.url)
+        await hooked(articles, receiver.url)
+        async with worker(services):
+            if answered_before:  # so that they are known to answer quickly
+                for site in sites:
+                    await create(site)
+                await until(lambda: all(one.got for one in hanging), 15)
+                await asyncio.sleep(0.5)
+            for one in hanging:
+                one.gate.clear()
+            before = [len(one.got) for one in hanging]
+            for number in range(20):
+                for site in sites:
+                    await create(site, title=f"Number {number}")
+            await until(lambda: all(len(one.got) > of for one, of in zip(hanging, before, strict=True)), 15)
+            await asyncio.sleep(1)
+            started = time.monotonic()
+            for number in range(30):
+                await create(articles, title=f"Number {number}")
+            await until(lambda: len(receiver.got) == 30, 10)
+            assert time.monotonic() - started < 10
+            assert all(not one.gate.is_set() for one in hanging)
+
+
+async def test_a_backlog_takes_few_transactions(articles, services):
+    async def soon(_):
+        await asyncio.sleep(0.05)
+        return web.Response()
+
+    commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
+    async with receiving() as quick:
+        quick.answers += [soon] * 220
+        hook = await hooked(articles, quick.url)
+        await create(articles)
+        async with worker(services):
+            await until(lambda: len(quick.got) == 1, 10)
+            await asyncio.sleep(0.3)
+            await control.pause("webhooks")
+            try:
+                operations = [{"op": "create", "type": "article", "data": {"title": f"T {n}"}} for n in range(200)]
+                for start in range(0, 200, 50):
+                    made = await articles.post("/content/bulk", {"operations": operations[start : start + 50]})
+                    assert (made.status, made.json["failed"]) == (200, 0)
+                await asyncio.sleep(1.5)  # PostgreSQL counts a session's transactions when it has been idle
+                before = await db.fetchval(commits)
+            finally:
+                await control.resume("webhooks")
+            await until(lambda: len(quick.got) == 201, 30)
+            await asyncio.sleep(2)
+            assert await db.fetchval(commits) - before < 5 * 200
+        states = [
+            d["status"] for page in (1, 2, 3) for d in await deliveries(articles, hook, f"?page_size=100&page={page}")
+        ]
+    assert states == ["delivered"] * 201
+
+
+async def test_deliveries_go_on_at_once_when_a_pause_ends(articles, receiver, services):
+    await hooked(articles, receiver.url)
+    async with worker(services, is_swept=False):
+        await control.pause("webhooks")
+        try:
+            for number in range(5):
+                await create(articles, title=f"Number {number}")
+            await asyncio.sleep(1.5)  # the worker answers the doorbells and finds a pause
+            assert receiver.got == []
+        finally:
+            await control.resume("webhooks")
+        await until(lambda: len(receiver.got) == 5, 3)
+
+
+async def test_an_answer_is_recorded_although_the_job_was_cancelled_meanwhile(articles, services):
+    async with receiving() as slow:
+        hook = await hooked(articles, slow.url)
+        slow.gate.clear()
+        async with worker(services):
+            await create(articles)
+            await until(lambda: len(slow.got) == 1, 5)
+            (delivery,) = await deliveries(articles, hook)
+            await articles.post(f"/search/jobs/{delivery['job_id']}/cancel")
+            await asyncio.sleep(0.2)
+            slow.gate.set()
+            await asyncio.sleep(1)
+        (delivery,) = await deliveries(articles, hook)
+    assert (delivery["status"], delivery["attempts"][0]["status"]) == ("delivered", 200)
