@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 from frontmatter.default_handlers import BaseHandler, JSONHandler, SafeLoader, YAMLHandler
 from pydantic import JsonValue
 
+from .heads import settled
 from .json_values import UnsupportedValueError, to_object
 from .patterns import Pattern
 from .rows import ReadLimits, RowError
@@ -73,6 +74,15 @@ def parse_document(data: bytes, limits: ReadLimits) -> Document:
     broken, not closed, too large, not a table of keys, or made to explode.
     """
     text = _decode(data)
+    usual, skipped = settled(text, limits.front_matter_bytes)
+    try:
+        document = _parsed(usual, limits)
+    except RowError as error:
+        raise RowError(error.code, error.message, error.line + skipped) from error
+    return document if document.values else replace(document, body=_trim(text if usual != text else document.body))
+
+
+def _parsed(text: str, limits: ReadLimits) -> Document:
     fmt = next((fmt for fmt in _FORMATS if fmt.handler.detect(text)), None)
     if fmt is None:
         return Document({}, _trim(text))

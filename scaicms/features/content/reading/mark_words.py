@@ -11,14 +11,14 @@ HIDING = _words(
     """
     draft isdraft drafts indraft hidden ishidden private isprivate unlisted isunlisted unpublished isunpublished
     archived isarchived trashed istrashed deleted isdeleted disabled isdisabled inactive headless expired isexpired
-    wip embargoed membersonly protected
+    wip embargoed membersonly protected eleventyexcludefromcollections
     """
 )
 """Keys whose value `true` keeps an item from the public."""
 SHOWING = _words(
     """
     published ispublished publish public ispublic visible isvisible live islive active isactive enabled isenabled
-    listed online isonline released isreleased approved isapproved
+    listed online isonline released isreleased approved isapproved render dgpublish
     """
 )
 """Keys whose value `false` does."""
@@ -29,7 +29,17 @@ STATUS = _words(
     """
 )
 """Keys that hold a word, where a word that nobody knows is a doubt."""
-WORDS = STATUS | {"state", "stage", "workflow", "workflowstate", "workflowstatus", "workflowstage", "reviewstatus"}
+WORDS = STATUS | {
+    "state",
+    "stage",
+    "workflow",
+    "workflowstate",
+    "workflowstatus",
+    "workflowstage",
+    "reviewstatus",
+    "access",
+    "privacy",
+}
 """The same, and those where it is none: states of a country have this name too."""
 SECRETS = frozenset({"password", "postpassword"})
 STARTS = _words(
@@ -62,7 +72,7 @@ GROUPS = _words(
 )
 """Objects that hold marks of the row, not of something else that it names."""
 
-TRUE = frozenset({"true", "yes", "y", "1", "on", "t", "checked", "x", "✓"})
+TRUE = frozenset({"true", "yes", "y", "1", "on", "t", "checked", "x", "✓", "always"})
 FALSE = frozenset({"false", "no", "n", "0", "off", "f", "unchecked", "never"})
 HIDDEN_WORDS = (
     HIDING

@@ -116,10 +116,21 @@ def read_marks(
             value = value_of(row, source)
             if value is not None or _is_stated_empty(row, source):
                 _read(marks, target, key, value, types.get(target))
+    _read_output(marks, row)
     _read_folders(marks, row, container)
     if "$publish_at" not in targets:
         _read_path_date(marks, row)
     return marks
+
+
+def _read_output(marks: Marks, row: Row) -> None:
+    """Pages that their generators do not write: `build.render: never` of Hugo, `permalink: false` of Eleventy."""
+    for name in ("build", "_build"):
+        options = row.values.get(name)
+        if isinstance(options, dict) and (said := options.get("render")) is not None and _flag(said) is not True:
+            marks.hidden.append(f"{name}.render: {_shown(said)}")
+    if row.values.get("permalink") is False:
+        marks.hidden.append("permalink: false")
 
 
 def _is_stated_empty(row: Row, source: str | Extraction | Constant) -> bool:
