@@ -35,15 +35,15 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     query = JobsQuery.model_validate({"queue": queue, "state": state, "name": name, "page_size": limit})
-    jobs, total = _run(lambda service: service.jobs(SYSTEM, None, query))
+    found = _run(lambda service: service.jobs(SYSTEM, None, query))
     table = Table("id", "queue", "name", "state", "attempts", "created", "error", box=None, header_style="bold")
-    for job in jobs:
+    for job in found.rows:
         error = (job.last_error or "")[:80]
         attempts = f"{job.attempts}/{job.max_attempts}"
         table.add_row(str(job.id), job.queue, job.name, job.state, attempts, f"{job.created_at:%F %T}", error)
     console = table_console()
     console.print(table)
-    console.print(f"{len(jobs)} of {total}.")
+    console.print(f"{len(found.rows)} of {'at least ' if found.is_lower_bound else ''}{found.total}.")
 
 
 @app.command()

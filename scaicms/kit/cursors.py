@@ -4,7 +4,20 @@ import base64
 import hashlib
 import hmac
 
+from scaicms.kit.errors import BadRequestError
+from scaicms.kit.schemas import MAX_OFFSET
+
 SIGNATURE_BYTES = 12
+
+
+class InvalidCursorError(BadRequestError):
+    code = "invalid_cursor"
+    message = "This is no cursor of this list. Start again with `cursor=` and keep the filters and the order."
+
+
+class PageTooDeepError(BadRequestError):
+    code = "page_too_deep"
+    message = f"The page begins after {MAX_OFFSET:,} items. Use `cursor=` to go that far."
 
 
 def make_cursor(secret: str, purpose: str, place: str) -> str:

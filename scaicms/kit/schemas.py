@@ -71,12 +71,55 @@ class PageQuery(Query):
         return (self.page - 1) * self.page_size
 
 
+class ListQuery(PageQuery):
+    """Parameters of lists that can be read to their end."""
+
+    cursor: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="`next_cursor` of the page before, instead of `page`; empty for the first page.",
+    )
+
+
 TotalRelation = Literal["exact", "at_least", "estimate"]
 """What a list's `total` is: the number, a lower bound of it, or a guess of the database."""
 
 
 def relation_of(*, is_lower_bound: bool) -> TotalRelation:
     return "at_least" if is_lower_bound else "exact"
+
+
+class WindowOut(Answer):
+    """The rows that a list was looked for in, since no index answers its filters or its order: so many of the first
+    ones by `sort`."""
+
+    items: int
+    sort: str
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class Listed(Answer):
+    """What lists report beside their items. Where a list was read and counted to its end, only the first three."""
+
+    total: int | None = Field(description="How many match, on all pages; null if it was not asked for.")
+    page: int = 1
+    page_size: int = 50
+    total_relation: Literal["at_least"] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="`at_least`: `total` is a lower bound, since more were not counted. Absent where it is exact.",
+    )
+    next_cursor: str | None = Field(
+        default=None, exclude_if=_is_none, description="`cursor` of the next page; absent if there is none."
+    )
+    window: WindowOut | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="Where the list was looked for, if it goes on beyond. Absent where it was read to its end.",
+    )
 
 
 class Body(BaseModel):

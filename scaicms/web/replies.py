@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from scaicms.kit.errors import PreconditionFailedError
-from scaicms.kit.schemas import Answer
+from scaicms.kit.schemas import Listed
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 RowT = TypeVar("RowT")
@@ -18,13 +18,10 @@ _VERSIONED = re.compile(r'(?:W/)?"v(\d{1,9})(?:-[0-9a-f]+)?"')
 JSON_TYPE = "application/json; charset=utf-8"
 
 
-class Page(Answer, Generic[ModelT]):
-    """A page of a list. `total` counts what matches, over all pages."""
+class Page(Listed, Generic[ModelT]):
+    """A page of a list."""
 
     items: Sequence[ModelT]
-    total: int | None
-    page: int = 1
-    page_size: int = 50
 
 
 def json_reply(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -10,9 +10,9 @@ from scaicms.infra import db
 from scaicms.web.ports import SERVICES
 from tests.conftest import Api, role_with
 from tests.scale import seeding
+from tests.scale.growing import Owners, grow
 
-ITEMS = 200_000
-TERMS = 20_000
+TERMS = seeding.ITEMS // 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ async def large(client, admin):
         site_id,
         types["article"],
         authors,
-        number=ITEMS,
+        number=seeding.ITEMS,
         term_id=UUID(term["id"]),
         taxonomy_id=taxonomy_id,
         dsn=client.app[SERVICES].resources.settings.database_url,
@@ -68,3 +68,26 @@ async def _authors(site: Api) -> list[UUID]:
     made = await site.post("/content", {"type": "author", "data": {"title": "Author"}, "publish": True})
     assert made.status == 201, made.raw
     return [UUID(made.json["id"])] * seeding.AUTHORS
+
+
+@pytest_asyncio.fixture(scope="session")
+async def crowded(large, client, admin):
+    """The large site with everything else; what addresses name."""
+    site_id = await db.fetchval("SELECT id FROM sites WHERE key = 'large'")
+    group = (await admin.post("/groups", {"name": "Crowd", "key": "crowd"})).json
+    role = await role_with(admin, "content:read")
+    hook = await large.api.post("/webhooks", {"name": "Crowd", "url": "http://127.0.0.1:9/", "events": ["*"]})
+    assert hook.status == 201, hook.raw
+    owners = Owners(
+        site=site_id,
+        webhook=UUID(hook.json["id"]),
+        group=UUID(group["id"]),
+        role=await db.fetchval("SELECT id FROM roles WHERE key = $1", role),
+        type=await db.fetchval("SELECT id FROM content_types WHERE site_id = $1 AND key = 'article'", site_id),
+        item=await db.fetchval("SELECT id FROM items WHERE site_id = $1 AND slug = 'item-77'", site_id),
+        admin=await db.fetchval("SELECT id FROM users WHERE email = 'admin@example.com'"),
+    )
+    await grow(owners, client.app[SERVICES].resources.settings.database_url)
+    asset = await db.fetchval("SELECT id FROM assets WHERE site_id = $1 ORDER BY id LIMIT 1", site_id)
+    named = {name: str(getattr(owners, name)) for name in ("webhook", "item", "admin", "site")}
+    return {**named, "group": "crowd", "role": role, "asset": str(asset), "author": large.author, "term": large.term}

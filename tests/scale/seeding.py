@@ -3,6 +3,7 @@
 The words of an article are chosen by its number, so that a test knows how many articles have which.
 """
 
+import os
 from uuid import UUID
 
 import asyncpg
@@ -10,6 +11,7 @@ import asyncpg
 from scaicms.infra import db
 from scaicms.infra.db.dsn import parse_dsn
 
+ITEMS = int(os.environ.get("SCALE_ITEMS", "200000"))
 CHUNK = 20_000
 AUTHORS = 1_000
 KINDS = [f"kind{number}" for number in range(20)]

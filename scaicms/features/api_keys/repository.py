@@ -6,12 +6,15 @@ from uuid import UUID
 
 from scaicms.features.api_keys.models import ApiKeyRow
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 
 
-async def list_keys(owner_id: UUID | None, *, limit: int, offset: int) -> tuple[list[ApiKeyRow], int]:
+def keys(owner_id: UUID | None) -> RowList:
     """Keys of an owner, or everybody's for None; newest first."""
-    query = ApiKeyRow.all() if owner_id is None else ApiKeyRow.filter(owner_id=owner_id)
-    return await query.order_by("-id").limit(limit).offset(offset), await query.count()
+    return RowList(
+        table="api_keys", alias="k", columns="k.id", order=[Key("k.id", "uuid")], descending=True, sort="-id",
+        found=["true"] if owner_id is None else ["k.owner_id = $1"], arguments=[] if owner_id is None else [owner_id],
+    )  # fmt: skip
 
 
 async def find(key_id: UUID, owner_id: UUID | None, *, lock: bool = False) -> ApiKeyRow | None:

@@ -5,7 +5,7 @@ from aiohttp import web
 from scaicms.features.api_keys import permissions
 from scaicms.features.api_keys.schemas import ApiKeyOut, CreateApiKey, CreatedApiKey, RotateApiKey, UpdateApiKey
 from scaicms.features.api_keys.service import ApiKeyService
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, no_content, reply
@@ -13,11 +13,11 @@ from scaicms.web.replies import Page, conditional_reply, created, no_content, re
 routes = Routes("api-keys", "/api-keys")
 
 
-@routes.get(permission=permissions.MANAGE, summary="List API keys", query=PageQuery, response=Page[ApiKeyOut])
+@routes.get(permission=permissions.MANAGE, summary="List API keys", query=ListQuery, response=Page[ApiKeyOut])
 async def list_api_keys(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    keys, total = await call.get(ApiKeyService).list_keys(call.principal, limit=query.page_size, offset=query.offset)
-    return reply(Page(items=keys, total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(ApiKeyService).list_keys(call.principal, query)
+    return reply(Page(items=found.rows, **found.about(query)))
 
 
 @routes.post(

@@ -22,16 +22,17 @@ from scaicms.features.api_keys.schemas import ApiKeyOut, CreateApiKey, RotateApi
 from scaicms.features.api_keys.usage import KeyUsage
 from scaicms.features.permissions.service import PermissionService
 from scaicms.features.roles.service import AUTHORITY
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.networks import Network, is_within
 from scaicms.kit.principal import EVERYTHING, Principal, Rule
-from scaicms.kit.schemas import given
+from scaicms.kit.schemas import ListQuery, given
 
 KEY_PREFIX = "scai_"
 KEY_BYTES = 32
@@ -47,10 +48,10 @@ class ApiKeyService(Service):
         self._limits = KeyLimits(services.resources.redis)
         self.usage = KeyUsage()
 
-    async def list_keys(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[ApiKeyOut], int]:
+    async def list_keys(self, principal: Principal, query: ListQuery) -> Found[ApiKeyOut]:
         principal.require(permissions.MANAGE.code)
-        rows, total = await repository.list_keys(_owner(principal), limit=limit, offset=offset)
-        return await _shown(rows), total
+        found = await lists.read_models(self.resources, ApiKeyRow, repository.keys(_owner(principal)), query)
+        return found.of(await _shown(found.rows))
 
     async def get(self, principal: Principal, key_id: UUID) -> ApiKeyOut:
         principal.require(permissions.MANAGE.code)

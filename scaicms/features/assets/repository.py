@@ -10,18 +10,20 @@ from asyncpg import Record
 from scaicms.features.assets.records import Asset, File, Usage, Variant
 from scaicms.features.assets.schemas import ListAssets, NewAsset
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit import json
 
-_ASSET = """SELECT a.id, a.site_id, a.filename, a.titles, a.alts, a.folder, a.tags, a.focal_x, a.focal_y, a.version,
+_COLUMNS = """a.id, a.site_id, a.filename, a.titles, a.alts, a.folder, a.tags, a.focal_x, a.focal_y, a.version,
                    a.created_at, a.created_by, a.updated_at, a.updated_by, f.id AS file_id, f.digest, f.size,
                    f.raster_type, f.content_type, f.status, f.problem, f.width, f.height, f.blurhash, f.color, f.exif,
-                   f.variants, f.job_id
-            FROM assets a JOIN asset_files f ON f.id = a.file_id"""
+                   f.variants, f.job_id"""
+_FILE = "JOIN asset_files f ON f.id = a.file_id"
+_ASSET = f"SELECT {_COLUMNS} FROM assets a {_FILE}"
 # What drafts and published documents point to; content keeps both.
-_USED = """(EXISTS (SELECT 1 FROM content_references r JOIN items i ON i.id = r.item_id AND i.deleted_at IS NULL
-                    WHERE r.target_id = a.id AND r.asset AND i.site_id = a.site_id)
-            OR EXISTS (SELECT 1 FROM document_links l JOIN items i ON i.id = l.item_id
-                       WHERE l.target_id = a.id AND l.asset AND i.site_id = a.site_id))"""
+_USED = """((SELECT true FROM content_references r JOIN items i ON i.id = r.item_id AND i.deleted_at IS NULL
+             WHERE r.target_id = a.id AND r.asset AND i.site_id = a.site_id LIMIT 1) IS TRUE
+            OR (SELECT true FROM document_links l JOIN items i ON i.id = l.item_id
+                WHERE l.target_id = a.id AND l.asset AND i.site_id = a.site_id LIMIT 1) IS TRUE)"""
 _TYPE = "coalesce(f.content_type, f.raster_type)"
 _PLAIN_JSON = ("titles", "alts")
 _OF_FILE = ("digest", "size", "raster_type", "content_type", "status", "problem", "width", "height", "blurhash")
@@ -54,18 +56,25 @@ async def find(site_id: UUID, asset_id: UUID, *, lock: Literal["change", "delete
     return of_row(row) if row is not None else None
 
 
-async def list_assets(site_id: UUID, query: ListAssets) -> tuple[list[Asset], int]:
+def assets(site_id: UUID, query: ListAssets) -> RowList:
+    """Assets of a site. Ids follow the time of creation, the only order that an index has."""
     arguments: list[object] = [site_id]
-    where = " AND ".join(["a.site_id = $1", *_conditions(query, arguments)])
-    way = "DESC" if query.sort.startswith("-") else "ASC"
-    column = query.sort.removeprefix("-")
-    order = f"{'f' if column == 'size' else 'a'}.{column} {way}, a.id {way}"
-    page = f"ORDER BY {order} LIMIT {query.page_size} OFFSET {query.offset}"
-    rows = await db.fetch(f"{_ASSET} WHERE {where} {page}", *arguments)
-    total = await db.fetchval(
-        f"SELECT count(*) FROM assets a JOIN asset_files f ON f.id = a.file_id WHERE {where}", *arguments
-    )
-    return [of_row(row) for row in rows], int(total)
+    checked = _conditions(query, arguments)
+    descending, column = query.sort.startswith("-"), query.sort.removeprefix("-")
+    by_age = column == "created_at"
+    order = [] if by_age else [Key(*_SORTED_BY[column]), Key("a.id", "uuid")]
+    return RowList(
+        table="assets", alias="a", joins=f"LEFT {_FILE}", columns=_COLUMNS, found=["a.site_id = $1"], checked=checked,
+        arguments=arguments, order=[Key("a.id", "uuid")], descending=descending or not by_age,
+        sort=query.sort if by_age else "-created_at", sorted_by=order, sorted_descending=descending,
+    )  # fmt: skip
+
+
+_SORTED_BY = {
+    "updated_at": ("a.updated_at", "timestamptz"),
+    "filename": ("a.filename", "text"),
+    "size": ("f.size", "bigint"),
+}
 
 
 def _conditions(query: ListAssets, arguments: list[object]) -> list[str]:

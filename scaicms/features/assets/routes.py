@@ -112,9 +112,9 @@ def _form(upload: Upload) -> NewAsset:
 )
 async def list_assets(call: Call) -> web.StreamResponse:
     query = call.query(ListAssets)
-    found, total = await call.get(AssetService).list_assets(call.principal, call.site, query)
-    items = [_out(call, asset, query.locale) for asset in found]
-    return reply(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(AssetService).list_assets(call.principal, call.site, query)
+    items = [_out(call, asset, query.locale) for asset in found.rows]
+    return reply(Page(items=items, **found.about(query)))
 
 
 @routes.get(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, ListQuery, Query
 
 MAX_TAGS = 50
 MIME_PATTERN = r"^(\*|[a-z]+)/(\*|[A-Za-z0-9.+_-]{1,100})$"
@@ -84,7 +84,7 @@ class FileQuery(Query):
 Sort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "filename", "-filename", "size", "-size"]
 
 
-class ListAssets(PageQuery):
+class ListAssets(ListQuery):
     q: str | None = Field(default=None, min_length=1, max_length=200, description="Part of a name, title, alt or tag.")
     type: str | None = Field(default=None, pattern=MIME_PATTERN, description="`image/png` or `image/*`.")
     folder: Folder | None = Field(default=None, description="In this folder or below it.")

@@ -16,9 +16,10 @@ from scaicms.features.assets.jobs import READ_FILE, REMOVE_FILE, FilePayload
 from scaicms.features.assets.records import Asset
 from scaicms.features.assets.schemas import ListAssets, NewAsset, UpdateAsset
 from scaicms.features.assets.texts import kept_name, laid_over
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.lists import Found
 from scaicms.infra.media import raster_type
 from scaicms.infra.services import Service
 from scaicms.infra.storage import Storage
@@ -55,10 +56,11 @@ def key_of(file_id: UUID, variant: str | None = None) -> str:
 class AssetService(Service):
     """Assets of a site."""
 
-    async def list_assets(self, principal: Principal, site: Site, query: ListAssets) -> tuple[list[Asset], int]:
+    async def list_assets(self, principal: Principal, site: Site, query: ListAssets) -> Found[Asset]:
         principal.require(permissions.READ.code, site.id)
         known_locale(site, query.locale)
-        return await repository.list_assets(site.id, query)
+        found = await lists.read_page(self.resources, repository.assets(site.id, query), query)
+        return found.each(repository.of_row)
 
     async def get(self, principal: Principal, site: Site, asset_id: UUID) -> Asset:
         principal.require(permissions.READ.code, site.id)

@@ -1,22 +1,24 @@
 """Every query on the audit log."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from asyncpg import Record
 
-from scaicms.features.audit.schemas import AuditFilters, ListAudit
+from scaicms.features.audit.schemas import AuditFilters
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit.ids import parse_id
 
 BATCH = 1000
 _COLUMNS = """seq, id, site_id, type, aggregate_id, payload, actor_kind, actor_id, occurred_at, ip, request_id,
               position, hash"""
 _EVENTS = f"(SELECT {_COLUMNS} FROM events UNION ALL SELECT {_COLUMNS} FROM held_events)"
-_ENTRY = f"""
-SELECT e.*, coalesce(u.email, k.prefix) AS actor_name
-FROM {_EVENTS} e LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_keys k ON k.id = e.actor_id
-"""
+_SHOWN = "e.*, coalesce(u.email, k.prefix) AS actor_name"
+_ACTOR = "LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_keys k ON k.id = e.actor_id"
+# Each is followed by `seq` in an index. One of them finds rows, those before others in this order.
+_INDEXED = ("e.aggregate_id", "e.actor_id", "e.site_id")
 
 
 def _where(filters: AuditFilters) -> tuple[list[str], list[Any]]:
@@ -39,26 +41,27 @@ def _where(filters: AuditFilters) -> tuple[list[str], list[Any]]:
     return conditions, arguments
 
 
-async def page(query: ListAudit, before: int | None) -> tuple[list[Record], int | None]:
-    """Entries, newest first, one more than a page where there are more; those `before` a seq, or of the page."""
-    conditions, arguments = _where(query)
-    counted = f"SELECT count(*) FROM {_EVENTS} e WHERE {' AND '.join(conditions)}"
-    total = await db.fetchval(counted, *arguments) if query.count == "exact" else None
-    if before is not None:
-        arguments.append(before)
-        conditions.append(f"e.seq < ${len(arguments)}")
-    offset = 0 if before is not None else query.offset
-    sql = f"""{_ENTRY} WHERE {" AND ".join(conditions)} ORDER BY e.seq DESC
-              LIMIT {query.page_size + 1} OFFSET {offset}"""
-    return await db.fetch(sql, *arguments), total
+def entries(filters: AuditFilters) -> RowList:
+    """Entries, newest first."""
+    conditions, arguments = _where(filters)
+    indexed = [one for column in _INDEXED for one in conditions if one.startswith(column)]
+    found = indexed[:1] or ["true"]
+    return RowList(
+        table=_EVENTS, alias="e", id="seq", columns=_SHOWN, joins=_ACTOR, found=found, arguments=arguments,
+        checked=[one for one in conditions if one not in found and one != "true"],
+        order=[Key("e.seq", "bigint")], descending=True, sort="-seq",
+    )  # fmt: skip
 
 
 async def batches(filters: AuditFilters) -> AsyncIterator[list[Record]]:
-    """All entries, oldest first, in batches; what is written meanwhile may be in it or not."""
-    conditions, arguments = _where(filters)
-    after = f"${len(arguments) + 1}"
-    sql = f"{_ENTRY} WHERE {' AND '.join(conditions)} AND e.seq > {after} ORDER BY e.seq LIMIT {BATCH}"
+    """All entries, oldest first, in batches; what is written meanwhile may be in it or not. Each statement looks at
+    `BATCH` entries, whether they fit or not."""
+    rows = replace(entries(filters), descending=False)
+    looked = rows.looked(BATCH, f"e.seq > ${len(rows.arguments) + 1}")
+    sql = f"""SELECT p.k0 AS last, {_SHOWN} FROM ({looked}) p
+              LEFT JOIN {_EVENTS} e ON e.seq = p.list_id AND p.list_fits {_ACTOR} ORDER BY p.k0"""
     last = 0
-    while rows := await db.fetch(sql, *arguments, last):
-        yield rows
-        last = rows[-1]["seq"]
+    while found := await db.fetch(sql, *rows.arguments, last, planned=True):
+        if fitting := [row for row in found if row["seq"] is not None]:
+            yield fitting
+        last = found[-1]["last"]

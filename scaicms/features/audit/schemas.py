@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from scaicms.kit.schemas import Answer, PageQuery, Query, QueryMoment
+from scaicms.kit.schemas import Answer, Listed, ListQuery, Query, QueryMoment
 
 
 class AuditFilters(Query):
@@ -25,10 +25,7 @@ class AuditFilters(Query):
     until: QueryMoment | None = Field(default=None, alias="to", description="Before this time (RFC 3339).")
 
 
-class ListAudit(AuditFilters, PageQuery):
-    cursor: str | None = Field(
-        default=None, max_length=200, description="`next_cursor` of the page before, instead of `page`."
-    )
+class ListAudit(AuditFilters, ListQuery):
     count: Literal["exact", "none"] = Field(default="exact", description="`none`: `total` is null, and costs nothing.")
 
 
@@ -59,11 +56,8 @@ class EntryOut(Answer):
     hash: str | None
 
 
-class AuditPage(Answer):
+class AuditPage(Listed):
     items: list[EntryOut]
-    total: int | None
-    page: int
-    page_size: int
     next_cursor: str | None
 
 

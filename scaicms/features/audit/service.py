@@ -6,17 +6,13 @@ from datetime import timedelta
 from scaicms.features.audit import permissions, repository
 from scaicms.features.audit.events import AuditCut, AuditExported
 from scaicms.features.audit.schemas import AuditFilters, AuditPage, EntryOut, ListAudit, VerdictOut
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.retention import held_ids
 from scaicms.infra.events import chain, record
 from scaicms.infra.services import Service
 from scaicms.kit import json
-from scaicms.kit.cursors import make_cursor, read_cursor
-from scaicms.kit.errors import BadRequestError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
-
-CURSOR = "audit"
 
 
 class AuditService(Service):
@@ -25,16 +21,10 @@ class AuditService(Service):
     async def page(self, principal: Principal, query: ListAudit) -> AuditPage:
         """Entries that fit, newest first."""
         principal.require(permissions.READ.code)
-        rows, total = await repository.page(query, self._place(query.cursor))
-        shown, more = rows[: query.page_size], len(rows) > query.page_size
-        secret = self.resources.settings.secret.get_secret_value()
-        return AuditPage(
-            items=[EntryOut.model_validate(chain.as_dict(row)) for row in shown],
-            total=total,
-            page=query.page,
-            page_size=query.page_size,
-            next_cursor=make_cursor(secret, CURSOR, str(shown[-1]["seq"])) if more else None,
-        )
+        rows = repository.entries(query)
+        found = await lists.read_page(self.resources, rows, query, count=query.count == "exact")
+        items = [EntryOut.model_validate(chain.as_dict(row)) for row in found.rows]
+        return AuditPage(items=items, **found.about(query))
 
     async def export(self, principal: Principal, filters: AuditFilters) -> AsyncGenerator[bytes, None]:
         """Everything that fits, oldest first, as batches of NDJSON lines. That it was taken out is in the log too."""
@@ -75,11 +65,3 @@ class AuditService(Service):
                 fact = AuditCut(site_id=None, aggregate_id=new_id(), removed=total, retention_days=days)
                 await record(fact, actor=principal)
         return total
-
-    def _place(self, cursor: str | None) -> int | None:
-        if cursor is None:
-            return None
-        place = read_cursor(self.resources.settings.secret.get_secret_value(), CURSOR, cursor)
-        if place is None:
-            raise BadRequestError("This is no cursor of this list.", code="invalid_cursor")
-        return int(place)

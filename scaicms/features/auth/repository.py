@@ -10,6 +10,8 @@ from scaicms.infra import db
 from scaicms.kit.clock import utcnow
 from scaicms.kit.networks import rate_networks
 
+MAX_SESSIONS = 200
+
 
 async def active_session(session_id: UUID) -> SessionRow | None:
     return await SessionRow.filter(id=session_id, revoked_at__isnull=True).first()
@@ -20,8 +22,9 @@ async def lock_refresh_token(digest: str) -> RefreshTokenRow | None:
 
 
 async def sessions_of(user_id: UUID) -> list[SessionRow]:
-    """Sessions that can still be used, newest first."""
-    return await SessionRow.filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=utcnow()).order_by("-id")
+    """The newest sessions that can still be used, at most `MAX_SESSIONS`."""
+    usable = SessionRow.filter(user_id=user_id, revoked_at__isnull=True, expires_at__gt=utcnow())
+    return await usable.order_by("-id").limit(MAX_SESSIONS)
 
 
 async def is_fresh_provider_login(session_id: UUID, seconds: int) -> bool:

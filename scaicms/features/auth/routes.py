@@ -117,7 +117,13 @@ async def change_password(call: Call) -> web.StreamResponse:
     return no_content()
 
 
-@routes.get("/sessions", authenticated=ONESELF, summary="List one's sessions", response=SessionList)
+@routes.get(
+    "/sessions",
+    authenticated=ONESELF,
+    summary="List one's sessions",
+    description="The newest 200 that can still be used.",
+    response=SessionList,
+)
 async def list_sessions(call: Call) -> web.StreamResponse:
     rows = await call.get(AuthService).list_sessions(call.principal)
     current = call.principal.session_id

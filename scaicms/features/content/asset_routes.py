@@ -5,7 +5,7 @@ from aiohttp import web
 from scaicms.features.assets import permissions
 from scaicms.features.content.editing_schemas import LinkingItem
 from scaicms.features.content.usages import UsageService
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, reply
@@ -18,11 +18,11 @@ routes = Routes("assets", "/assets", site=True)
     permission=permissions.READ,
     summary="List what uses an asset",
     description="Items whose drafts show it, in fields that the caller may read; the newest first.",
-    query=PageQuery,
+    query=ListQuery,
     response=Page[LinkingItem],
     errors=(404,),
 )
 async def list_asset_usage(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    items, total = await call.get(UsageService).of_asset(call.principal, call.site, call.path_id(), query)
-    return reply(Page[LinkingItem](items=items, total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(UsageService).of_asset(call.principal, call.site, call.path_id(), query)
+    return reply(Page[LinkingItem](items=found.rows, **found.about(query)))

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Discriminator, Field, Tag
 
 from scaicms.features.content.schemas import CreateItem, ItemOut, Slug, Status, Taxonomies
-from scaicms.kit.schemas import TAG, Body, PageQuery, Query
+from scaicms.kit.schemas import TAG, Body, ListQuery, Query
 
 MAX_OPERATIONS = 100
 Locale = Annotated[str, Field(max_length=35)]
@@ -97,7 +97,7 @@ class BulkOut(BaseModel):
     failed: int
 
 
-class ListTrash(PageQuery):
+class ListTrash(ListQuery):
     type: str | None = Field(default=None, max_length=63, description="Only items of this content type.")
 
 

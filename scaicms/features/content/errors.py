@@ -1,7 +1,6 @@
 """What can be wrong with content."""
 
 from scaicms.kit.errors import (
-    BadRequestError,
     ConflictError,
     ForbiddenError,
     InvalidError,
@@ -9,7 +8,6 @@ from scaicms.kit.errors import (
     PreconditionFailedError,
     UnavailableError,
 )
-from scaicms.kit.schemas import MAX_OFFSET
 
 
 class ItemNotFoundError(NotFoundError):
@@ -114,8 +112,3 @@ class NoWorkflowError(ConflictError):
 
 class VersionConflictError(PreconditionFailedError):
     """`conflict` has what is stored and what was sent; `errors` points to what collides."""
-
-
-class PageTooDeepError(BadRequestError):
-    code = "page_too_deep"
-    message = f"The page begins after {MAX_OFFSET:,} items. Use `cursor=` to go that far."

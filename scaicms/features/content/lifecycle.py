@@ -26,8 +26,9 @@ from scaicms.features.content.records import Item
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record, record_many
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
@@ -44,21 +45,21 @@ class LifecycleService(Service):
         self._types = services.get(ContentTypeService)
         self._terms = services.get(TermLinks)
 
-    async def trash(self, principal: Principal, site: Site, query: ListTrash) -> tuple[Sequence[TrashedItem], int]:
+    async def trash(self, principal: Principal, site: Site, query: ListTrash) -> Found[TrashedItem]:
         """What the caller may read of the trash and take out of it."""
         needed = (permissions.DELETE, permissions.READ_DRAFTS)
         for permission in needed:
             principal.require(permission.code, site.id)
         scopes = [principal.scope(permission.code, site.id) for permission in needed]
-        rows, total = await lifecycle_repository.trash(site.id, scopes, query)
+        listed = await lists.read_page(self.resources, lifecycle_repository.trash(site.id, scopes, query), query)
         found = []
-        for row in rows:
+        for row in listed.rows:
             locales: Sequence[str] = row["locales"]
             for scope in scopes:
                 locales = access.within_locales(scope, row["type"], locales, row["created_by"])
             shown = {**dict(row), "locales": list(locales), "purge_at": self._purge_at(row["deleted_at"])}
             found.append(TrashedItem(**shown))
-        return found, total
+        return listed.of(found)
 
     async def archive(self, principal: Principal, site: Site, item_id: UUID) -> Written:
         """Out of delivery and of the lists of editors; its draft stays, as it is, until it is restored."""

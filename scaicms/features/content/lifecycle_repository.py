@@ -9,6 +9,7 @@ from scaicms.features.content.editing_schemas import ListTrash
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.reaching import reached
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit.principal import Scope
 
 _ENTRIES = """
@@ -45,21 +46,19 @@ async def set_archived(site_id: UUID, item_id: UUID, *, archived: bool) -> None:
     await db.execute(f"UPDATE items SET archived_at = {moment} WHERE id = $1 AND site_id = $2", item_id, site_id)
 
 
-async def trash(site_id: UUID, scopes: Sequence[Scope | None], query: ListTrash) -> tuple[list[Record], int]:
-    """A page of what lies in the trash within all of these scopes, the latest first, and how much there is."""
+def trash(site_id: UUID, scopes: Sequence[Scope | None], query: ListTrash) -> RowList:
+    """What lies in the trash within all of these scopes, the latest first."""
     bound = Bound(1)
-    conditions = ["i.site_id = $1", "i.deleted_at IS NOT NULL", *(reached(scope, bound) for scope in scopes)]
+    checked = [reached(scope, bound) for scope in scopes if scope is not None]
     if query.type is not None:
-        conditions.append(f"t.key = {bound.bind(query.type)}")
-    found = f"FROM items i JOIN content_types t ON t.id = i.type_id WHERE {' AND '.join(conditions)}"
-    rows = await db.fetch(
-        f"""SELECT i.id, t.key AS type, i.slug, i.created_at, i.created_by, i.deleted_at, i.deleted_by,
-                   ARRAY(SELECT e.locale FROM entries e WHERE e.item_id = i.id ORDER BY e.locale) AS locales
-            {found} ORDER BY i.deleted_at DESC, i.id DESC LIMIT {query.page_size} OFFSET {query.offset}""",
-        site_id,
-        *bound.arguments,
-    )
-    return rows, int(await db.fetchval(f"SELECT count(*) {found}", site_id, *bound.arguments))
+        checked.append(f"t.key = {bound.bind(query.type)}")
+    return RowList(
+        table="items", alias="i", joins="LEFT JOIN content_types t ON t.id = i.type_id",
+        columns="""i.id, t.key AS type, i.slug, i.created_at, i.created_by, i.deleted_at, i.deleted_by,
+                   ARRAY(SELECT e.locale FROM entries e WHERE e.item_id = i.id ORDER BY e.locale) AS locales""",
+        found=["i.site_id = $1", "i.deleted_at IS NOT NULL"], checked=checked, arguments=[site_id, *bound.arguments],
+        order=[Key("i.deleted_at", "timestamptz"), Key("i.id", "uuid")], descending=True, sort="-deleted_at",
+    )  # fmt: skip
 
 
 async def expired(days: int, limit: int) -> list[Record]:

@@ -33,8 +33,8 @@ routes = Routes("content", "/content", site=True)
 )
 async def list_trash(call: Call) -> web.StreamResponse:
     query = call.query(ListTrash)
-    items, total = await call.get(LifecycleService).trash(call.principal, call.site, query)
-    return reply(Page[TrashedItem](items=items, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(LifecycleService).trash(call.principal, call.site, query)
+    return reply(Page[TrashedItem](items=found.rows, **found.about(query)))
 
 
 @routes.post(

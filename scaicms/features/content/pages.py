@@ -7,7 +7,6 @@ from typing import Any
 from asyncpg import Record
 
 from scaicms.features.content import explaining
-from scaicms.features.content.errors import PageTooDeepError
 from scaicms.features.content.including import Included, beside
 from scaicms.features.content.listing import Listing, cursor_of, read_place
 from scaicms.features.content.paths import Bound
@@ -16,6 +15,7 @@ from scaicms.features.content.totals import Counted, Totals, counted
 from scaicms.infra import db
 from scaicms.infra.resources import Resources
 from scaicms.kit import json
+from scaicms.kit.cursors import PageTooDeepError
 from scaicms.kit.schemas import MAX_OFFSET, TotalRelation, relation_of
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from scaicms.features.content.schemas import ItemOut
-from scaicms.kit.schemas import Answer, Body, Moment, PageQuery, QueryMoment
+from scaicms.kit.schemas import Answer, Body, Listed, ListQuery, Moment, QueryMoment
 
 Action = Literal["publish", "unpublish"]
 ScheduleState = Literal["pending", "done", "failed", "cancelled"]
@@ -48,7 +48,7 @@ class PublishedItem(ItemOut):
     schedule_id: UUID | None = Field(default=None, description="With `at`: what to cancel if it shall not happen.")
 
 
-class ListSchedule(PageQuery):
+class ListSchedule(ListQuery):
     item: UUID | None = Field(default=None, description="Id of an item.")
     state: ScheduleState | None = None
     since: QueryMoment | None = Field(default=None, alias="from", description="Due from this time on (RFC 3339).")
@@ -77,11 +77,8 @@ class ScheduledOut(Answer):
     created_by: UUID | None
 
 
-class SchedulePage(Answer):
+class SchedulePage(Listed):
     items: list[ScheduledOut]
-    total: int
-    page: int
-    page_size: int
 
 
 class ReleaseItem(Body):
@@ -130,8 +127,5 @@ class ReleaseOut(Answer):
     job_ids: list[UUID] | None = Field(default=None, description="Jobs that this write handed to workers.")
 
 
-class ReleasePage(Answer):
+class ReleasePage(Listed):
     items: list[ReleaseOut]
-    total: int
-    page: int
-    page_size: int

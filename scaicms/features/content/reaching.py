@@ -3,7 +3,8 @@
 from scaicms.features.content.paths import Bound
 from scaicms.kit.principal import Narrowing, Scope
 
-_IN_LOCALES = "EXISTS (SELECT 1 FROM entries within WHERE within.item_id = i.id AND within.locale = ANY({locales}))"
+_IN_LOCALES = """(SELECT true FROM entries within WHERE within.item_id = i.id AND within.locale = ANY({locales})
+                   LIMIT 1) IS TRUE"""
 
 
 def reached(scope: Scope | None, bound: Bound, *, field: str | None = None) -> str:

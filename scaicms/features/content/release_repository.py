@@ -10,6 +10,7 @@ from scaicms.features.content.paths import Bound
 from scaicms.features.content.publishing_schemas import ReleaseItem
 from scaicms.features.content.schedule_repository import within
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit import json
 from scaicms.kit.errors import FieldError
 from scaicms.kit.principal import Principal, Scope
@@ -141,19 +142,21 @@ async def find(site_id: UUID, release_id: UUID, scope: Scope | None, *, lock: bo
     return await db.fetchrow(sql, site_id, release_id, *bound.arguments)
 
 
-async def page(site_id: UUID, scope: Scope | None, *, limit: int, offset: int) -> tuple[list[Record], int]:
-    """Releases, newest first, all of whose items are within reach; and how many there are."""
+def releases(site_id: UUID, scope: Scope | None) -> RowList:
+    """Releases, newest first, all of whose items are within reach."""
     bound = Bound(1)
-    found = f"FROM content_releases c WHERE c.site_id = $1 AND {_whole(scope, bound)}"
-    arguments = [site_id, *bound.arguments]
-    rows = await db.fetch(f"SELECT {_SHOWN} {found} ORDER BY c.id DESC LIMIT {limit} OFFSET {offset}", *arguments)
-    return rows, int(await db.fetchval(f"SELECT count(*) {found}", *arguments))
+    checked = [] if scope is None else [_whole(scope, bound)]
+    return RowList(
+        table="content_releases", alias="c", columns=_SHOWN, found=["c.site_id = $1"], checked=checked,
+        arguments=[site_id, *bound.arguments], order=[Key("c.id", "uuid")], descending=True, sort="-id",
+    )  # fmt: skip
 
 
 def _whole(scope: Scope | None, bound: Bound) -> str:
     if scope is None:
         return "true"
-    return f"""NOT EXISTS (
-        SELECT 1 FROM (SELECT r.item_id, CASE WHEN r.locale IS NOT NULL THEN ARRAY[r.locale] END AS locales
+    return f"""(
+        SELECT true FROM (SELECT r.item_id, CASE WHEN r.locale IS NOT NULL THEN ARRAY[r.locale] END AS locales
                        FROM content_release_items r WHERE r.release_id = c.id) s
-        JOIN items i ON i.id = s.item_id JOIN content_types t ON t.id = i.type_id WHERE NOT {within(scope, bound)})"""
+        JOIN items i ON i.id = s.item_id JOIN content_types t ON t.id = i.type_id WHERE NOT {within(scope, bound)}
+        LIMIT 1) IS NULL"""

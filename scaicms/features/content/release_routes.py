@@ -6,7 +6,7 @@ from scaicms.features.content import permissions
 from scaicms.features.content.publishing_schemas import CreateRelease, ReleaseOut, ReleasePage, UpdateRelease
 from scaicms.features.content.releases import Release, ReleaseService
 from scaicms.kit import json
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import conditional_reply, created, expected_version, no_content, reply
@@ -44,16 +44,13 @@ def _etag(release: Release) -> str:
     permission=permissions.PUBLISH,
     summary="List releases, newest first",
     description="Those all of whose items you may publish.",
-    query=PageQuery,
+    query=ListQuery,
     response=ReleasePage,
 )
 async def list_releases(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(ReleaseService).page(
-        call.principal, call.site, limit=query.page_size, offset=query.offset
-    )
-    items = [_out(Release(row)) for row in rows]
-    return reply(ReleasePage(items=items, total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(ReleaseService).page(call.principal, call.site, query)
+    return reply(ReleasePage(items=[_out(Release(row)) for row in found.rows], **found.about(query)))
 
 
 @routes.post(

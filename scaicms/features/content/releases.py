@@ -29,14 +29,16 @@ from scaicms.features.content.publishing_schemas import CreateRelease, ReleaseIt
 from scaicms.features.content.scheduling import observe_late, require_to_come, show_ends
 from scaicms.features.content.service import ContentService
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import AppError, FieldError, InvalidError, PreconditionFailedError, UnauthorizedError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import SYSTEM, Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 OTHERS_FAILED = "release_failed: Other items of the release could not be done, so none was."
@@ -70,10 +72,10 @@ class ReleaseService(Service):
         self._publishing = services.get(PublishingService)
         self._terms = services.get(TermLinks)
 
-    async def page(self, principal: Principal, site: Site, *, limit: int, offset: int) -> tuple[list[Record], int]:
+    async def page(self, principal: Principal, site: Site, query: ListQuery) -> Found[Record]:
         principal.require(permissions.PUBLISH.code, site.id)
         scope = principal.scope(permissions.PUBLISH.code, site.id)
-        return await release_repository.page(site.id, scope, limit=limit, offset=offset)
+        return await lists.read_page(self.resources, release_repository.releases(site.id, scope), query)
 
     async def get(self, principal: Principal, site: Site, release_id: UUID) -> Release:
         return Release(await self._find(principal, site, release_id))

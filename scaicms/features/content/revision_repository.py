@@ -4,6 +4,7 @@ from asyncpg import Record
 
 from scaicms.features.content.records import Item
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 
 _ABOUT = "r.number, r.locale, r.kind, r.source, r.slug, r.terms, r.created_at, r.created_by"
 _OF = "r.item_id = $1 AND r.locale = $2 AND r.site_id = $3"
@@ -14,15 +15,12 @@ async def announce(change: str) -> None:
     await db.execute("SELECT set_config('scaicms.change', $1, true)", change)
 
 
-async def page(item: Item, *, limit: int, offset: int) -> list[Record]:
+def revisions(item: Item) -> RowList:
     """The newest first, without their data."""
-    sql = f"SELECT {_ABOUT} FROM revisions r WHERE {_OF} ORDER BY r.number DESC LIMIT {limit} OFFSET {offset}"
-    return await db.fetch(sql, item.id, item.locale, item.site_id)
-
-
-async def count(item: Item) -> int:
-    sql = f"SELECT count(*) FROM revisions r WHERE {_OF}"
-    return int(await db.fetchval(sql, item.id, item.locale, item.site_id))
+    return RowList(
+        table="revisions", alias="r", columns=_ABOUT, found=[_OF], arguments=[item.id, item.locale, item.site_id],
+        order=[Key("r.number", "int")], descending=True, sort="-number",
+    )  # fmt: skip
 
 
 async def find(item: Item, number: int) -> Record | None:

@@ -79,11 +79,10 @@ def _diff(found: Difference) -> RevisionDiff:
 )
 async def list_revisions(call: Call) -> web.StreamResponse:
     query = call.query(ListRevisions)
-    found, total = await call.get(RevisionService).page(
-        call.principal, call.site, call.path_id(), query.locale, limit=query.page_size, offset=query.offset
-    )
-    items = [RevisionSummary.model_validate(_summary(revision)) for revision in found]
-    return reply(RevisionList(items=items, total=total, page=query.page, page_size=query.page_size))
+    service = call.get(RevisionService)
+    found = await service.page(call.principal, call.site, call.path_id(), query.locale, query)
+    items = [RevisionSummary.model_validate(_summary(revision)) for revision in found.rows]
+    return reply(RevisionList(items=items, **found.about(query)))
 
 
 @routes.get(

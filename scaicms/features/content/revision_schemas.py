@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.features.taxonomies.schemas import TermShown
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, Listed, ListQuery, Query
 
 MAX_NUMBER = 2**31 - 1
 _LOCALE = "That of the draft you get without it."
@@ -18,7 +18,7 @@ class RevisionQuery(Query):
     locale: str | None = Field(default=None, max_length=35, description=_LOCALE)
 
 
-class ListRevisions(PageQuery):
+class ListRevisions(ListQuery):
     locale: str | None = Field(default=None, max_length=35, description=_LOCALE)
 
 
@@ -50,11 +50,8 @@ class RevisionSummary(Answer):
     is_published: bool = Field(description="Whether it is what is published.")
 
 
-class RevisionList(Answer):
+class RevisionList(Listed):
     items: list[RevisionSummary]
-    total: int
-    page: int
-    page_size: int
 
 
 class RevisionOut(RevisionSummary):

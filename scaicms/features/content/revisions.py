@@ -16,11 +16,13 @@ from scaicms.features.content.records import Item
 from scaicms.features.content.revision_schemas import FieldChange, RestoreRevision
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.taxonomies.service import ItemTerm, TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 
@@ -69,12 +71,12 @@ class RevisionService(Service):
         self._terms = services.get(TermLinks)
 
     async def page(
-        self, principal: Principal, site: Site, item_id: UUID, locale: str | None, *, limit: int, offset: int
-    ) -> tuple[list[Revision], int]:
-        """The newest first; how many there are in all."""
+        self, principal: Principal, site: Site, item_id: UUID, locale: str | None, query: ListQuery
+    ) -> Found[Revision]:
+        """The newest first."""
         item = await self._content.draft(principal, site, item_id, locale)
-        rows = await revision_repository.page(item, limit=limit, offset=offset)
-        return [_revision(item, row, {}, ()) for row in rows], await revision_repository.count(item)
+        found = await lists.read_page(self.resources, revision_repository.revisions(item), query)
+        return found.each(lambda row: _revision(item, row, {}, ()))
 
     async def get(self, principal: Principal, site: Site, item_id: UUID, locale: str | None, number: int) -> Revision:
         """One revision."""

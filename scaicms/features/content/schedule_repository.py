@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
@@ -10,6 +9,7 @@ from asyncpg import Record
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.publishing_schemas import ListSchedule
 from scaicms.infra import db
+from scaicms.infra.lists import Candidates, Key, RowList
 from scaicms.kit.principal import Narrowing, Principal, Scope
 
 # What became of a row whose job ended without doing it: stopped by an operator, or failed for good without a word.
@@ -151,25 +151,26 @@ async def due_figures() -> dict[str, float]:
     return dict(row) if row is not None else {}
 
 
-async def page(site_id: UUID, query: ListSchedule, scope: Scope | None) -> tuple[list[Record], int]:
-    """What is scheduled for items within reach, the first due first; and how much there is."""
+def scheduled(site_id: UUID, query: ListSchedule, scope: Scope | None) -> RowList:
+    """What is scheduled for items within reach, the first due first."""
     bound = Bound(1)
-    conditions = ["s.site_id = $1", within(scope, bound), "i.deleted_at IS NULL"]
+    found, checked = ["s.site_id = $1"], ["i.id IS NOT NULL", "i.deleted_at IS NULL", within(scope, bound)]
     if query.item is not None:
-        conditions.append(f"s.item_id = {bound.bind(query.item)}")
+        checked.append(f"s.item_id = {bound.bind(query.item)}")
     if query.state is not None:
-        conditions.append(f"{_STATE} = {bound.bind(query.state)}")
+        checked.append(f"{_STATE} = {bound.bind(query.state)}")
     if query.since is not None:
-        conditions.append(f"s.due_at >= {bound.bind(query.since)}")
+        found.append(f"s.due_at >= {bound.bind(query.since)}")
     if query.until is not None:
-        conditions.append(f"s.due_at < {bound.bind(query.until)}")
-    found = f"""FROM content_schedule s JOIN items i ON i.id = s.item_id JOIN content_types t ON t.id = i.type_id
-                LEFT JOIN jobs j ON j.id = s.job_id WHERE {" AND ".join(conditions)}"""
-    arguments: list[Any] = [site_id, *bound.arguments]
-    rows = await db.fetch(
-        f"SELECT {_SHOWN} {found} ORDER BY s.due_at, s.id LIMIT {query.page_size} OFFSET {query.offset}", *arguments
-    )
-    return rows, int(await db.fetchval(f"SELECT count(*) {found}", *arguments))
+        found.append(f"s.due_at < {bound.bind(query.until)}")
+    of_item = "SELECT id FROM content_schedule WHERE item_id = $1"
+    return RowList(
+        table="content_schedule", alias="s", columns=_SHOWN, found=found, checked=checked,
+        joins="""LEFT JOIN items i ON i.id = s.item_id LEFT JOIN content_types t ON t.id = i.type_id
+                 LEFT JOIN jobs j ON j.id = s.job_id""",
+        arguments=[site_id, *bound.arguments], order=[Key("s.due_at", "timestamptz"), Key("s.id", "uuid")],
+        sort="due_at", candidates=Candidates(of_item, [query.item]) if query.item is not None else None,
+    )  # fmt: skip
 
 
 def within(scope: Scope | None, bound: Bound) -> str:
@@ -186,8 +187,8 @@ def _bounds(narrowing: Narrowing, scope: Scope, bound: Bound) -> list[str]:
         conditions.append(f"t.key = ANY({bound.bind(list(narrowing.content_types))})")
     if narrowing.locales is not None:
         locales = bound.bind(list(narrowing.locales))
-        conditions.append(f"""EXISTS (SELECT 1 FROM entries e WHERE e.item_id = i.id AND e.locale = ANY({locales})
-                                      AND (s.locales IS NULL OR e.locale = ANY(s.locales)))""")
+        conditions.append(f"""(SELECT true FROM entries e WHERE e.item_id = i.id AND e.locale = ANY({locales})
+                               AND (s.locales IS NULL OR e.locale = ANY(s.locales)) LIMIT 1) IS TRUE""")
     if narrowing.own_only:
         conditions.append(f"i.created_by = {bound.bind(scope.owner_id)}")
     return conditions

@@ -104,9 +104,9 @@ async def move_item(call: Call) -> web.StreamResponse:
 )
 async def list_schedule(call: Call) -> web.StreamResponse:
     query = call.query(ListSchedule)
-    rows, total = await call.get(ScheduleService).page(call.principal, call.site, query)
-    items = [ScheduledOut.model_validate(dict(row)) for row in rows]
-    return reply(SchedulePage(items=items, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(ScheduleService).page(call.principal, call.site, query)
+    items = [ScheduledOut.model_validate(dict(row)) for row in found.rows]
+    return reply(SchedulePage(items=items, **found.about(query)))
 
 
 @routes.delete(

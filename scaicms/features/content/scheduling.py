@@ -24,9 +24,10 @@ from scaicms.features.content.records import Item
 from scaicms.features.content.schemas import UnpublishedTarget
 from scaicms.features.content.service import ContentService, Written
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import AppError, FieldError, InvalidError, UnauthorizedError
 from scaicms.kit.ids import new_id
@@ -100,11 +101,11 @@ class ScheduleService(Service):
             await show_ends(item.id)
             return Asked(await self._planned(principal, site, item, order, job_id), schedule_id)
 
-    async def page(self, principal: Principal, site: Site, query: ListSchedule) -> tuple[list[Record], int]:
+    async def page(self, principal: Principal, site: Site, query: ListSchedule) -> Found[Record]:
         """What is and was scheduled for items whose drafts the caller may read."""
         principal.require(permissions.READ_DRAFTS.code, site.id)
         scope = principal.scope(permissions.READ_DRAFTS.code, site.id)
-        return await schedule_repository.page(site.id, query, scope)
+        return await lists.read_page(self.resources, schedule_repository.scheduled(site.id, query, scope), query)
 
     async def cancel(self, principal: Principal, site: Site, schedule_id: UUID) -> None:
         """Let it not happen.

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, RootModel, StringConstr
 from scaicms.features.assets.schemas import AssetShown
 from scaicms.features.content.past import AsOf
 from scaicms.features.taxonomies.schemas import TermCounts, TermGiven, TermShown
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query, TotalRelation
+from scaicms.kit.schemas import Answer, Body, Listed, ListQuery, PageQuery, Query, TotalRelation
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*$", max_length=200)]
 Status = Literal["draft", "published", "changed", "scheduled", "archived"]
@@ -343,7 +343,7 @@ class ContentChanged(Answer):
     job_ids: list[UUID] = Field(description="Jobs that this write handed to workers.")
 
 
-class ListTermContent(PageQuery):
+class ListTermContent(ListQuery):
     descendants: bool = Field(default=False, description="Also what has a term below this one, once.")
 
 
@@ -354,13 +354,10 @@ class LinkedItem(Answer):
     published: bool
 
 
-class LinkedItems(Answer):
+class LinkedItems(Listed):
     """Drafts that have the term, for who may read them; else what is published with it."""
 
     items: list[LinkedItem]
-    total: int
-    page: int
-    page_size: int
     counts: TermCounts
 
 

@@ -224,7 +224,7 @@ class ContentService(Service):
             if permanent and await hold_repository.find(site.id, item.id) is not None:
                 raise HeldError
             if not force:
-                await referring.require_unused(principal, item)
+                await referring.require_unused(self.resources, principal, item)
             if removed := await repository.remove_documents(site.id, item.id):
                 await links.come_or_gone(item)
             await schedule_repository.cancel_all(item.id)

@@ -13,10 +13,12 @@ from scaicms.features.content.schemas import ContentChanged, ListTermContent
 from scaicms.features.content.service import ContentService
 from scaicms.features.content.term_repository import Having, Links
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.principal import Principal, Scope
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 
@@ -24,9 +26,10 @@ from scaicms.kit.sites import Site
 class Linked:
     """A page of items; how many have the very term, and how many that or one below it."""
 
-    rows: Sequence[Record]
+    found: Found[Record]
     direct: int
     under: int
+    is_lower_bound: bool
 
 
 class TermContentService(Service):
@@ -42,11 +45,12 @@ class TermContentService(Service):
         principal.require(permissions.READ.code, site.id)
         await self._terms.require(site, key, term_id)
         having = Having(site.id, term_id, _reaches(principal, site))
-        return Linked(
-            await term_repository.page(having, under=query.descendants, limit=query.page_size, offset=query.offset),
-            await term_repository.count(having, under=False),
-            await term_repository.count(having, under=True),
-        )
+        found = await lists.read_page(self.resources, term_repository.items(having, under=query.descendants), query)
+        others = term_repository.items(having, under=not query.descendants)
+        other = await lists.read_page(self.resources, others, ListQuery(page_size=1))
+        direct, under = (other, found) if query.descendants else (found, other)
+        is_lower_bound = direct.is_lower_bound or under.is_lower_bound
+        return Linked(found, direct.total or 0, under.total or 0, is_lower_bound)
 
     async def change(
         self, principal: Principal, site: Site, key: str, term_id: UUID, item_ids: Sequence[UUID], *, add: bool

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from asyncpg import Record
-
 from scaicms.features.content.paths import Bound
-from scaicms.infra import db
+from scaicms.infra.lists import Candidates, Key, RowList
 from scaicms.kit.principal import UNBOUND, Narrowing, Scope
 
 Links = Literal["item_terms", "document_terms"]
@@ -27,30 +25,29 @@ class Having:
     reaches: Sequence[tuple[Links, Scope | None]]
 
 
-async def page(having: Having, *, under: bool, limit: int, offset: int) -> list[Record]:
+def items(having: Having, *, under: bool) -> RowList:
     """Items with the term, or (`under`) with it or one below it; the newest first."""
-    found, arguments = _from(having, under=under)
-    sql = f"""SELECT i.id, i.slug, t.key AS type, EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published
-              {found} ORDER BY i.id DESC LIMIT {limit} OFFSET {offset}"""
-    return await db.fetch(sql, *arguments)
-
-
-async def count(having: Having, *, under: bool) -> int:
-    found, arguments = _from(having, under=under)
-    return int(await db.fetchval(f"SELECT count(*) {found}", *arguments))
-
-
-def _from(having: Having, *, under: bool) -> tuple[str, list[Any]]:
     bound = Bound(2)
-    has = f"l.{'under' if under else 'terms'} @> ARRAY[$2::uuid]"
-    ways = []
+    has = f"l.{'under' if under else 'terms'} @> ARRAY[{{term}}::uuid]"
+    ways, linked = [], []
     for links, scope in having.reaches:
+        linked.append(f"SELECT l.item_id AS id FROM {links} l WHERE {has.format(term='$1')}")
         for narrowing in scope.bounds if scope is not None else (UNBOUND,):
-            within = _within(links, narrowing, scope, bound)
-            ways.append(f"EXISTS (SELECT 1 FROM {links} l WHERE l.item_id = i.id AND {' AND '.join([has, *within])})")
-    sql = f"""FROM items i JOIN content_types t ON t.id = i.type_id
-              WHERE i.site_id = $1 AND i.deleted_at IS NULL AND ({" OR ".join(ways) or "false"})"""
-    return sql, [having.site_id, having.term_id, *bound.arguments]
+            within = " AND ".join(["l.item_id = i.id", *_within(links, narrowing, scope, bound)])
+            ways.append(f"SELECT true AS has FROM {links} l WHERE {has.format(term='$2')} AND {within}")
+    # One look into an index for each item in the window: as a condition, it would be a join with all that has the term.
+    found = " UNION ALL ".join(ways) or "SELECT $2::uuid IS NULL AS has"
+    joins = f"""LEFT JOIN content_types t ON t.id = i.type_id
+                LEFT JOIN LATERAL ({found} LIMIT 1) h ON true"""
+    return RowList(
+        table="items", alias="i", joins=joins,
+        columns="""i.id, i.slug, t.key AS type,
+                   EXISTS (SELECT 1 FROM documents d WHERE d.item_id = i.id) AS published""",
+        found=["i.site_id = $1", "i.deleted_at IS NULL"], checked=["h.has"],
+        candidates=Candidates(" UNION ALL ".join(linked), [having.term_id]) if linked else None,
+        arguments=[having.site_id, having.term_id, *bound.arguments], order=[Key("i.id", "uuid")], descending=True,
+        sort="-id", is_public=True,
+    )  # fmt: skip
 
 
 def _within(links: Links, narrowing: Narrowing, scope: Scope | None, bound: Bound) -> list[str]:

@@ -1,5 +1,7 @@
 """`/taxonomies/{key}/terms/{id}/content`."""
 
+from typing import Literal
+
 from aiohttp import web
 
 from scaicms.features.content import permissions
@@ -27,10 +29,10 @@ EXAMPLE = {"content_ids": ["0198c5a0-0000-7000-8000-000000000001"]}
 async def list_term_content(call: Call) -> web.StreamResponse:
     query = call.query(ListTermContent)
     found = await call.get(TermContentService).page(call.principal, call.site, call.path("key"), call.path_id(), query)
-    items = [LinkedItem(**dict(row)) for row in found.rows]
-    total = found.under if query.descendants else found.direct
-    counts = TermCounts(content=found.direct, with_descendants=found.under)
-    return reply(LinkedItems(items=items, total=total, page=query.page, page_size=query.page_size, counts=counts))
+    items = [LinkedItem.model_validate(dict(row)) for row in found.found.rows]
+    relation: Literal["at_least"] | None = "at_least" if found.is_lower_bound else None
+    counts = TermCounts(content=found.direct, with_descendants=found.under, relation=relation)
+    return reply(LinkedItems(items=items, counts=counts, **found.found.about(query)))
 
 
 @routes.post(

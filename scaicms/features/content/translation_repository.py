@@ -12,6 +12,7 @@ from scaicms.features.content.paths import Bound
 from scaicms.features.content.records import Item
 from scaicms.features.content.repository import HAS_LOCALE
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit import json
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import UNBOUND, Narrowing, Scope
@@ -135,47 +136,41 @@ class Lacking:
     scope: Scope | None
 
 
-async def lacking(wanted: Lacking, *, limit: int, offset: int) -> list[Record]:
-    """Items without a draft in the locale, or with one that is older than what is published of its source."""
-    found, arguments = _lacking(wanted)
-    return await db.fetch(
-        f"""SELECT i.id, t.key AS type, i.slug, CASE WHEN e.id IS NULL THEN 'missing' ELSE 'outdated' END AS reason,
-                   s.locale AS source, s.version AS source_version, s.published_version IS NOT NULL AS published,
-                   e.version
-            {found} ORDER BY i.id LIMIT {limit} OFFSET {offset}""",
-        *arguments,
-    )
+MISSING_WINDOW = 1_000
+"""Items that one request looks at: it compares all fields of each."""
 
 
-async def count_lacking(wanted: Lacking) -> int:
-    found, arguments = _lacking(wanted)
-    return int(await db.fetchval(f"SELECT count(*) {found}", *arguments))
-
-
-def _lacking(wanted: Lacking) -> tuple[str, list[Any]]:
-    """What is translated into the locale and can be read in it, with the source that is read too: `s`."""
+def lacking(wanted: Lacking) -> RowList:
+    """Items without a draft in the locale, or with one that is older than what is published of its source; the oldest
+    first. `s` is the source, which is read too."""
     bound = Bound(3)
     bounds = wanted.scope.bounds if wanted.scope is not None else (UNBOUND,)
     owner = wanted.scope.owner_id if wanted.scope is not None else None
     near = [one for one in bounds if one.reaches(None, wanted.locale)]
-    conditions = [_any_of(near, bound, owner, of_source=False)]
+    found = ["i.site_id = $1", "i.deleted_at IS NULL"]
     if wanted.type_id is not None:
-        conditions.append(f"i.type_id = {bound.bind(wanted.type_id)}")
+        found.append(f"i.type_id = {bound.bind(wanted.type_id)}")
     known = _any_of(near, bound, owner, of_source=False, field="f.key")
-    sql = f"""FROM items i JOIN content_types t ON t.id = i.type_id
-              CROSS JOIN LATERAL (
-                  SELECT s.* FROM entries s
-                  WHERE s.item_id = i.id AND s.locale <> $2 AND {_any_of(bounds, bound, owner, of_source=True)}
-                  ORDER BY s.locale <> ALL($3::text[]), s.published_version IS NULL,
-                           array_position($3::text[], s.locale::text), s.locale LIMIT 1) s
-              LEFT JOIN entries e ON e.item_id = i.id AND e.locale = $2
-              WHERE i.site_id = $1 AND i.deleted_at IS NULL AND {" AND ".join(conditions)}
-                AND (e.id IS NULL OR s.locale = ANY($3::text[]) AND s.published_version IS NOT NULL AND EXISTS (
-                    SELECT 1 FROM jsonb_each(s.published_stamps) f(key, step)
-                    WHERE f.step > coalesce(e.stamps->f.key, '0') AND (s.data ? f.key OR e.data ? f.key)
-                      AND {known} AND t.definitions @> jsonb_build_array(
-                          jsonb_build_object('key', f.key, 'localized', true))))"""
-    return sql, [wanted.site_id, wanted.locale, list(wanted.chain), *bound.arguments]
+    outdated = f"""s.locale = ANY($3::text[]) AND s.published_version IS NOT NULL AND EXISTS (
+        SELECT 1 FROM jsonb_each(s.published_stamps) f(key, step)
+        WHERE f.step > coalesce(e.stamps->f.key, '0') AND (s.data ? f.key OR e.data ? f.key)
+          AND {known} AND t.definitions @> jsonb_build_array(jsonb_build_object('key', f.key, 'localized', true)))"""
+    joins = f"""LEFT JOIN content_types t ON t.id = i.type_id
+        LEFT JOIN LATERAL (
+            SELECT s.* FROM entries s
+            WHERE s.item_id = i.id AND s.locale <> $2 AND {_any_of(bounds, bound, owner, of_source=True)}
+            ORDER BY s.locale <> ALL($3::text[]), s.published_version IS NULL,
+                     array_position($3::text[], s.locale::text), s.locale LIMIT 1) s ON true
+        LEFT JOIN entries e ON e.item_id = i.id AND e.locale = $2"""
+    return RowList(
+        table="items", alias="i", joins=joins, found=found,
+        columns="""i.id, t.key AS type, i.slug, CASE WHEN e.id IS NULL THEN 'missing' ELSE 'outdated' END AS reason,
+                   s.locale AS source, s.version AS source_version, s.published_version IS NOT NULL AS published,
+                   e.version""",
+        checked=["s.id IS NOT NULL", _any_of(near, bound, owner, of_source=False), f"(e.id IS NULL OR {outdated})"],
+        arguments=[wanted.site_id, wanted.locale, list(wanted.chain), *bound.arguments],
+        order=[Key("i.id", "uuid")], sort="id", window=MISSING_WINDOW,
+    )  # fmt: skip
 
 
 def _any_of(

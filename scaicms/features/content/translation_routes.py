@@ -46,8 +46,8 @@ def _locale(call: Call) -> str:
 )
 async def list_missing(call: Call) -> web.StreamResponse:
     query = call.query(ListMissing)
-    found, total = await call.get(TranslationService).missing(call.principal, call.site, query)
-    return reply(MissingTranslations(items=found, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(TranslationService).missing(call.principal, call.site, query)
+    return reply(MissingTranslations(items=found.rows, **found.about(query)))
 
 
 @routes.get(

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from scaicms.features.content.schemas import Merge, Status
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, Listed, ListQuery, Query
 
 _SHARED = "A field that is not localized is shared: it changes in every locale."
 
@@ -50,7 +50,7 @@ class Translations(Answer):
     total: int
 
 
-class ListMissing(PageQuery):
+class ListMissing(ListQuery):
     locale: str = Field(description="The locale to translate into.", max_length=35)
     type: str | None = Field(default=None, description="Key of a content type; all types when absent.", max_length=63)
 
@@ -70,8 +70,5 @@ class MissingTranslation(Answer):
     version: int | None = Field(description="The version of the draft that is outdated.")
 
 
-class MissingTranslations(Answer):
+class MissingTranslations(Listed):
     items: list[MissingTranslation]
-    total: int
-    page: int
-    page_size: int

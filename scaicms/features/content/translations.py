@@ -25,8 +25,9 @@ from scaicms.features.content.service import ContentService, Written
 from scaicms.features.content.translation_schemas import ListMissing, MissingTranslation, Translation
 from scaicms.features.content_types.service import CompiledType, ContentTypeService, check_data
 from scaicms.features.taxonomies.service import TermLinks
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
@@ -62,10 +63,8 @@ class TranslationService(Service):
             raise ItemNotFoundError
         return [_translation(site, one, seen, by_locale, steps) for one in seen]
 
-    async def missing(
-        self, principal: Principal, site: Site, query: ListMissing
-    ) -> tuple[list[MissingTranslation], int]:
-        """Items that have work for translators into a locale, the oldest first; and how many there are."""
+    async def missing(self, principal: Principal, site: Site, query: ListMissing) -> Found[MissingTranslation]:
+        """Items that have work for translators into a locale, the oldest first."""
         principal.require(permissions.READ_DRAFTS.code, site.id)
         scope = principal.scope(permissions.READ_DRAFTS.code, site.id)
         locale, type_id = known_locale(site, query.locale), None
@@ -73,9 +72,8 @@ class TranslationService(Service):
             access.require_known_type(principal, site.id, query.type)
             type_id = (await self._types.compiled(site.id, query.type)).id
         wanted = translation_repository.Lacking(site.id, locale, site.chain(locale)[1:], type_id, scope)
-        rows = await translation_repository.lacking(wanted, limit=query.page_size, offset=query.offset)
-        found = [MissingTranslation.model_validate(dict(row)) for row in rows]
-        return found, await translation_repository.count_lacking(wanted)
+        found = await lists.read_page(self.resources, translation_repository.lacking(wanted), query)
+        return found.each(lambda row: MissingTranslation.model_validate(dict(row)))
 
     async def put(
         self,

@@ -22,7 +22,7 @@ def _entry(row: ContentTypeRow) -> CreateContentType:
 
 
 async def _read(services: Services, principal: Principal, site: Site) -> Sequence[CreateContentType]:
-    rows, _ = await services.get(ContentTypeService).list_types(principal, site, limit=MAX_TYPES, offset=0)
+    rows = await services.get(ContentTypeService).first_types(principal, site, MAX_TYPES)
     return await asyncio.to_thread(lambda: [_entry(row) for row in rows])
 
 

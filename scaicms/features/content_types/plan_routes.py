@@ -8,7 +8,7 @@ from scaicms.features.content_types import permissions
 from scaicms.features.content_types.models import SchemaPlanRow, SchemaVersionRow
 from scaicms.features.content_types.planning import PlanService
 from scaicms.features.content_types.schemas import PlanApplying, PlanOut, ProposeFields, VersionOut
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, accepted, reply, reply_large
@@ -89,14 +89,12 @@ async def roll_back(call: Call) -> web.StreamResponse:
     "/{key}/versions",
     permission=permissions.READ,
     summary="List the versions of a content type's fields",
-    query=PageQuery,
+    query=ListQuery,
     response=Page[VersionOut],
     errors=(404,),
 )
 async def list_versions(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(PlanService).versions(
-        call.principal, call.site, call.path("key"), limit=query.page_size, offset=query.offset
-    )
-    items = await asyncio.to_thread(lambda: list(map(_version, rows)))
-    return await reply_large(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(PlanService).versions(call.principal, call.site, call.path("key"), query)
+    items = await asyncio.to_thread(lambda: list(map(_version, found.rows)))
+    return await reply_large(Page(items=items, **found.about(query)))

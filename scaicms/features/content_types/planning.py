@@ -22,13 +22,15 @@ from scaicms.features.content_types.plan_reports import within_rights
 from scaicms.features.content_types.reach import readable, writable
 from scaicms.features.content_types.reshaping import inverted
 from scaicms.features.content_types.trying import Trial
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 
@@ -74,7 +76,7 @@ class PlanService(Service):
         """
         async with db.transaction():
             row = await writable(principal, site, key)
-            newest, _ = await repository.versions(row.id, limit=2, offset=0)
+            newest = await lists.first_models(SchemaVersionRow, repository.versions(row.id), 2)
             if len(newest) < 2:
                 raise NothingToRollBackError
             last, before = newest
@@ -82,12 +84,10 @@ class PlanService(Service):
             plan = await _tried(principal, site, row, proposal, undone=last.plan_id)
             return await _hand_over(principal, site, row, plan)
 
-    async def versions(
-        self, principal: Principal, site: Site, key: str, *, limit: int, offset: int
-    ) -> tuple[list[SchemaVersionRow], int]:
+    async def versions(self, principal: Principal, site: Site, key: str, query: ListQuery) -> Found[SchemaVersionRow]:
         """The fields that a type has had, newest first."""
         row = await readable(principal, site, key)
-        return await repository.versions(row.id, limit=limit, offset=offset)
+        return await lists.read_models(self.resources, SchemaVersionRow, repository.versions(row.id), query)
 
 
 async def _tried(

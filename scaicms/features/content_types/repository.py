@@ -6,18 +6,18 @@ from uuid import UUID
 from scaicms.features.content_types.fields import FieldDefinition
 from scaicms.features.content_types.models import ContentTypeRow, SchemaPlanRow, SchemaVersionRow
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit.ids import is_key
 from scaicms.kit.principal import Principal
 
 
-async def list_types(
-    site_id: UUID, only: Collection[str] | None, *, limit: int, offset: int
-) -> tuple[list[ContentTypeRow], int]:
+def types(site_id: UUID, only: Collection[str] | None) -> RowList:
     """Types by key; `only` these, or all for None."""
-    rows = ContentTypeRow.filter(site_id=site_id)
-    if only is not None:
-        rows = rows.filter(key__in=list(only))
-    return await rows.order_by("key").limit(limit).offset(offset), await rows.count()
+    return RowList(
+        table="content_types", alias="t", columns="t.id", order=[Key("t.key", "text")], sort="key",
+        found=["t.site_id = $1", *([] if only is None else ["t.key = ANY($2)"])],
+        arguments=[site_id, *([] if only is None else [list(only)])],
+    )  # fmt: skip
 
 
 async def find(site_id: UUID, key: str, *, lock: bool = False) -> ContentTypeRow | None:
@@ -83,9 +83,12 @@ async def add_version(
     )
 
 
-async def versions(type_id: UUID, *, limit: int, offset: int) -> tuple[list[SchemaVersionRow], int]:
-    rows = SchemaVersionRow.filter(type_id=type_id)
-    return await rows.order_by("-version").limit(limit).offset(offset), await rows.count()
+def versions(type_id: UUID) -> RowList:
+    """The versions of a type's fields, newest first."""
+    return RowList(
+        table="content_type_versions", alias="v", columns="v.id", order=[Key("v.version", "int")], descending=True,
+        sort="-version", found=["v.type_id = $1"], arguments=[type_id],
+    )  # fmt: skip
 
 
 async def find_plan(type_id: UUID, plan_id: UUID, *, lock: bool = False) -> SchemaPlanRow | None:

@@ -15,7 +15,7 @@ from scaicms.features.content_types.schemas import (
 )
 from scaicms.features.content_types.service import ContentTypeService
 from scaicms.kit import json
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import (
@@ -52,15 +52,13 @@ def _etag(row: ContentTypeRow) -> str:
     return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
 
 
-@routes.get(permission=permissions.READ, summary="List content types", query=PageQuery, response=Page[ContentTypeOut])
+@routes.get(permission=permissions.READ, summary="List content types", query=ListQuery, response=Page[ContentTypeOut])
 async def list_content_types(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(ContentTypeService).list_types(
-        call.principal, call.site, limit=query.page_size, offset=query.offset
-    )
+    query = call.query(ListQuery)
+    found = await call.get(ContentTypeService).list_types(call.principal, call.site, query)
     # Two hundred types of a thousand fields each take seconds.
-    items = await asyncio.to_thread(lambda: [_out(row) for row in rows])
-    return await reply_large(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    items = await asyncio.to_thread(lambda: [_out(row) for row in found.rows])
+    return await reply_large(Page(items=items, **found.about(query)))
 
 
 @routes.post(

@@ -41,15 +41,16 @@ from scaicms.features.content_types.walking import Leaf
 from scaicms.features.content_types.workflows import Stage, Workflow
 from scaicms.features.permissions.service import PermissionService
 from scaicms.features.roles.service import RoleService
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError, UnavailableError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
-from scaicms.kit.schemas import given
+from scaicms.kit.schemas import ListQuery, given
 from scaicms.kit.sites import Site
 
 __all__ = [
@@ -155,13 +156,12 @@ class ContentTypeService(Service):
         keys = await repository.keys_with_addresses(site_id)
         return [await self.compiled(site_id, key) for key in keys]
 
-    async def list_types(
-        self, principal: Principal, site: Site, *, limit: int, offset: int
-    ) -> tuple[list[ContentTypeRow], int]:
-        principal.require(permissions.READ.code, site.id)
-        scope = principal.scope(permissions.READ.code, site.id)
-        only = scope.content_types if scope is not None else None
-        return await repository.list_types(site.id, only, limit=limit, offset=offset)
+    async def list_types(self, principal: Principal, site: Site, query: ListQuery) -> Found[ContentTypeRow]:
+        return await lists.read_models(self.resources, ContentTypeRow, _types(principal, site), query)
+
+    async def first_types(self, principal: Principal, site: Site, number: int) -> list[ContentTypeRow]:
+        """The first types by key."""
+        return await lists.first_models(ContentTypeRow, _types(principal, site), number)
 
     async def get(self, principal: Principal, site: Site, key: str) -> ContentTypeRow:
         return await readable(principal, site, key)
@@ -289,3 +289,10 @@ async def _apply_fields(row: ContentTypeRow, fields: tuple[FieldDefinition, ...]
         raise PlanInProgressError
     row.definitions = stored_form(fields)
     row.version += 1
+
+
+def _types(principal: Principal, site: Site) -> lists.RowList:
+    """The types that the caller may read."""
+    principal.require(permissions.READ.code, site.id)
+    scope = principal.scope(permissions.READ.code, site.id)
+    return repository.types(site.id, scope.content_types if scope is not None else None)

@@ -8,17 +8,17 @@ from asyncpg import Record
 from scaicms.features.groups.models import GroupMemberRow, GroupRoleRow, GroupRow
 from scaicms.features.groups.schemas import ListGroups
 from scaicms.infra import db
+from scaicms.infra.lists import Candidates, Key, RowList
 from scaicms.kit.ids import is_key, new_id, parse_id
 
 
-async def list_groups(query: ListGroups) -> tuple[list[GroupRow], int]:
-    rows = GroupRow.all()
-    if query.q is not None:
-        found = await db.fetch(
-            "SELECT id FROM groups WHERE strpos(lower(name), lower($1)) > 0 OR strpos(key, lower($1)) > 0", query.q
-        )
-        rows = rows.filter(id__in=[row["id"] for row in found])
-    return await rows.order_by("key").limit(query.page_size).offset(query.offset), await rows.count()
+def groups(query: ListGroups) -> RowList:
+    """Groups by key."""
+    checked = "strpos(lower(g.name), lower($1)) > 0 OR strpos(g.key, lower($1)) > 0"
+    return RowList(
+        table="groups", alias="g", columns="g.id", order=[Key("g.key", "text")], sort="key",
+        checked=[] if query.q is None else [f"({checked})"], arguments=[] if query.q is None else [query.q],
+    )  # fmt: skip
 
 
 async def find(id_or_key: str, *, lock: bool = False) -> GroupRow | None:
@@ -58,16 +58,14 @@ async def replace_roles(group_id: UUID, places: Sequence[tuple[UUID, UUID | None
     await GroupRoleRow.bulk_create(rows)
 
 
-async def members(group_id: UUID, *, limit: int, offset: int) -> tuple[list[Record], int]:
-    rows = await db.fetch(
-        """SELECT u.id, u.email, u.name, u.is_active, m.created_at AS joined_at
-           FROM group_members m JOIN users u ON u.id = m.user_id WHERE m.group_id = $1
-           ORDER BY u.email LIMIT $2 OFFSET $3""",
-        group_id,
-        limit,
-        offset,
-    )
-    return rows, await GroupMemberRow.filter(group_id=group_id).count()
+def members(group_id: UUID) -> RowList:
+    """Members of a group by address."""
+    return RowList(
+        table="users", alias="u", columns="u.id, u.email, u.name, u.is_active, m.created_at AS joined_at",
+        order=[Key("u.email", "text")], sort="email", arguments=[group_id],
+        joins="LEFT JOIN group_members m ON m.group_id = $1 AND m.user_id = u.id", checked=["m.id IS NOT NULL"],
+        candidates=Candidates("SELECT user_id AS id FROM group_members WHERE group_id = $1", [group_id]),
+    )  # fmt: skip
 
 
 async def existing_users(user_ids: Sequence[UUID]) -> set[UUID]:

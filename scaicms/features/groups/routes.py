@@ -7,7 +7,7 @@ from scaicms.features.groups.schemas import AddMembers, CreateGroup, GroupOut, L
 from scaicms.features.groups.service import GroupService
 from scaicms.features.roles import permissions as role_permissions
 from scaicms.features.roles.schemas import AssignmentPage, AssignRoles
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, no_content, reply
@@ -18,8 +18,8 @@ routes = Routes("groups", "/groups")
 @routes.get(permission=permissions.READ, summary="List groups", query=ListGroups, response=Page[GroupOut])
 async def list_groups(call: Call) -> web.StreamResponse:
     query = call.query(ListGroups)
-    groups, total = await call.get(GroupService).list_groups(call.principal, query)
-    return reply(Page(items=groups, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(GroupService).list_groups(call.principal, query)
+    return reply(Page(items=found.rows, **found.about(query)))
 
 
 @routes.post(
@@ -67,12 +67,12 @@ async def delete_group(call: Call) -> web.StreamResponse:
     "/{id}/members",
     permission=permissions.READ,
     summary="List the members of a group",
-    query=PageQuery,
+    query=ListQuery,
     response=Page[MemberOut],
     errors=(404,),
 )
 async def list_members(call: Call) -> web.StreamResponse:
-    return await _members(call, call.query(PageQuery))
+    return await _members(call, call.query(ListQuery))
 
 
 @routes.post(
@@ -88,15 +88,13 @@ async def list_members(call: Call) -> web.StreamResponse:
 async def add_members(call: Call) -> web.StreamResponse:
     body = await call.body(AddMembers)
     await call.get(GroupService).add_members(call.principal, call.path("id"), body.user_ids)
-    return await _members(call, PageQuery())
+    return await _members(call, ListQuery())
 
 
-async def _members(call: Call, query: PageQuery) -> web.Response:
-    rows, total = await call.get(GroupService).members(
-        call.principal, call.path("id"), limit=query.page_size, offset=query.offset
-    )
-    items = [MemberOut.model_validate(dict(row)) for row in rows]
-    return reply(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+async def _members(call: Call, query: ListQuery) -> web.Response:
+    found = await call.get(GroupService).members(call.principal, call.path("id"), query)
+    items = [MemberOut.model_validate(dict(row)) for row in found.rows]
+    return reply(Page(items=items, **found.about(query)))
 
 
 @routes.delete(

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from scaicms.features.roles.schemas import AssignmentOut
-from scaicms.kit.schemas import Answer, Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, ListQuery
 
 GroupKey = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -36,7 +36,7 @@ class GroupOut(Answer):
     roles: list[AssignmentOut] = Field(default_factory=list)
 
 
-class ListGroups(PageQuery):
+class ListGroups(ListQuery):
     q: str | None = Field(default=None, max_length=200, description="Part of the name or key.")
 
 

@@ -21,14 +21,16 @@ from scaicms.features.groups.schemas import CreateGroup, GroupOut, ListGroups, U
 from scaicms.features.roles import permissions as role_permissions
 from scaicms.features.roles.schemas import Assignment, AssignmentOut
 from scaicms.features.roles.service import AUTHORITY, RoleService, require_covered
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.schemas import given as sent  # `given` names roles here
 from scaicms.kit.slugs import slugify
 
@@ -43,10 +45,10 @@ class GroupService(Service):
         super().__init__(services)
         self._roles = services.get(RoleService)
 
-    async def list_groups(self, principal: Principal, query: ListGroups) -> tuple[list[GroupOut], int]:
+    async def list_groups(self, principal: Principal, query: ListGroups) -> Found[GroupOut]:
         principal.require(permissions.READ.code)
-        rows, total = await repository.list_groups(query)
-        return await self._shown(rows), total
+        found = await lists.read_models(self.resources, GroupRow, repository.groups(query), query)
+        return found.of(await self._shown(found.rows))
 
     async def get(self, principal: Principal, id_or_key: str) -> GroupOut:
         principal.require(permissions.READ.code)
@@ -85,11 +87,10 @@ class GroupService(Service):
             await record(GroupDeleted(site_id=None, aggregate_id=row.id, key=row.key), actor=principal)
             await notify(AUTHORITY)
 
-    async def members(
-        self, principal: Principal, id_or_key: str, *, limit: int, offset: int
-    ) -> tuple[list[Record], int]:
+    async def members(self, principal: Principal, id_or_key: str, query: ListQuery) -> Found[Record]:
         principal.require(permissions.READ.code)
-        return await repository.members((await self._find(id_or_key)).id, limit=limit, offset=offset)
+        group = await self._find(id_or_key)
+        return await lists.read_page(self.resources, repository.members(group.id), query)
 
     async def add_members(self, principal: Principal, id_or_key: str, user_ids: Sequence[UUID]) -> None:
         """Put users into a group; those who are in it already stay as they are.

@@ -20,7 +20,7 @@ class RoleEntry(CreateRole):
 
 async def _read(services: Services, principal: Principal, _: Site) -> Sequence[RoleEntry]:
     roles = services.get(RoleService)
-    rows, _total = await roles.list_roles(principal, limit=MAX_ROLES, offset=0)
+    rows = await roles.first_roles(principal, MAX_ROLES)
     return [
         RoleEntry(
             key=row.key,

@@ -7,14 +7,13 @@ from asyncpg import Record
 
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit import json
 from scaicms.kit.ids import is_key, parse_id
 from scaicms.kit.principal import EVERYTHING, Narrowing, Rule
 from scaicms.web.authority import HeldRule
 
-
-async def list_roles(*, limit: int, offset: int) -> tuple[list[RoleRow], int]:
-    return await RoleRow.all().order_by("key").limit(limit).offset(offset), await RoleRow.all().count()
+ROLES = RowList(table="roles", alias="r", columns="r.id", order=[Key("r.key", "text")], sort="key")
 
 
 async def find(id_or_key: str, *, lock: bool = False) -> RoleRow | None:

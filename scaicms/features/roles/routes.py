@@ -16,7 +16,7 @@ from scaicms.features.roles.schemas import (
     UpdateRole,
 )
 from scaicms.features.roles.service import RoleService
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, no_content, reply
@@ -34,12 +34,12 @@ def _grants(rows: list[RoleGrantRow], status: int = 200) -> web.Response:
     return reply(GrantPage(items=[GrantOut.model_validate(row) for row in rows], total=len(rows)), status=status)
 
 
-@routes.get(permission=permissions.READ, summary="List roles", query=PageQuery, response=Page[RoleOut])
+@routes.get(permission=permissions.READ, summary="List roles", query=ListQuery, response=Page[RoleOut])
 async def list_roles(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(RoleService).list_roles(call.principal, limit=query.page_size, offset=query.offset)
-    items = [RoleOut.model_validate(row) for row in rows]
-    return reply(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(RoleService).list_roles(call.principal, query)
+    items = [RoleOut.model_validate(row) for row in found.rows]
+    return reply(Page(items=items, **found.about(query)))
 
 
 @routes.post(

@@ -21,15 +21,17 @@ from scaicms.features.roles.errors import (
 from scaicms.features.roles.events import RoleCreated, RoleDeleted, RoleGrantsChanged, RolesAssigned, RoleUpdated
 from scaicms.features.roles.models import RoleAssignmentRow, RoleGrantRow, RoleRow
 from scaicms.features.roles.schemas import Assignment, CreateRole, Grant, UpdateRole
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.permissions import BOUNDS
 from scaicms.kit.principal import EVERYTHING, Grants, Principal, Rule
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.authority import HeldRule
 
 AUTHORITY = "authority"
@@ -76,9 +78,14 @@ class RoleService(Service):
             if await repository.find(key) is None:
                 await self._insert(principal, CreateRole(key=key, name=name), granted, built_in=True)
 
-    async def list_roles(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[RoleRow], int]:
+    async def list_roles(self, principal: Principal, query: ListQuery) -> Found[RoleRow]:
         principal.require(permissions.READ.code)
-        return await repository.list_roles(limit=limit, offset=offset)
+        return await lists.read_models(self.resources, RoleRow, repository.ROLES, query)
+
+    async def first_roles(self, principal: Principal, number: int) -> list[RoleRow]:
+        """The first roles by key."""
+        principal.require(permissions.READ.code)
+        return await lists.first_models(RoleRow, repository.ROLES, number)
 
     async def get(self, principal: Principal, id_or_key: str, *, lock: bool = False) -> RoleRow:
         principal.require(permissions.READ.code)

@@ -82,8 +82,8 @@ async def resume_queue(call: Call) -> web.StreamResponse:
 )
 async def list_jobs(call: Call) -> web.StreamResponse:
     query = call.query(JobsQuery)
-    jobs, total = await call.get(QueueService).jobs(call.principal, call.site, query)
-    return reply(Page(items=jobs, total=total, page=query.page, page_size=query.page_size))
+    found = await call.get(QueueService).jobs(call.principal, call.site, query)
+    return reply(Page(items=found.rows, **found.about(query)))
 
 
 @routes.post(

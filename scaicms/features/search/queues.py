@@ -20,10 +20,11 @@ from scaicms.features.search.events import (
     queue_id,
 )
 from scaicms.features.search.schemas import JobOut, JobsQuery, QueueOut, QueuesOut, ReplayJobs, WorkerOut
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.jobs import QUEUES, control, stats
 from scaicms.infra.jobs.living import live_workers
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit import json
 from scaicms.kit.principal import Principal
@@ -63,16 +64,15 @@ class QueueService(Service):
         figures = await self.queues(principal, site)
         return next(item for item in figures.items if item.queue == queue)
 
-    async def jobs(self, principal: Principal, site: Site | None, query: JobsQuery) -> tuple[list[JobOut], int]:
-        rows, total = await stats.list_jobs(
+    async def jobs(self, principal: Principal, site: Site | None, query: JobsQuery) -> Found[JobOut]:
+        rows = stats.jobs(
             site_id=_scope(principal, site, permissions.QUEUES.code),
             queue=query.queue,
             state=query.state,
             name=query.name,
-            limit=query.page_size,
-            offset=query.offset,
         )
-        return [_job(principal, row) for row in rows], total
+        found = await lists.read_page(self.resources, rows, query)
+        return found.each(lambda row: _job(principal, row))
 
     async def job(self, principal: Principal, site: Site | None, job_id: UUID) -> JobOut:
         """A job that the caller asked for, or any one of the site for who holds the permission.

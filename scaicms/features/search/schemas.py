@@ -8,7 +8,7 @@ from pydantic import Field
 
 from scaicms.features.content.schemas import ItemOut
 from scaicms.infra.jobs import QUEUES
-from scaicms.kit.schemas import Answer, Body, PageQuery, TotalRelation
+from scaicms.kit.schemas import Answer, Body, ListQuery, PageQuery, TotalRelation
 
 QueueName = Literal["default", "search", "webhooks", "media", "ai"]
 JobState = Literal["deferred", "due", "running", "done", "dead", "cancelled", "quarantined"]
@@ -102,7 +102,7 @@ class JobOut(Answer):
     finished_at: datetime | None
 
 
-class JobsQuery(PageQuery):
+class JobsQuery(ListQuery):
     queue: QueueName | None = None
     state: JobState | None = None
     name: str | None = Field(default=None, max_length=100)

@@ -6,6 +6,7 @@ from uuid import UUID
 from scaicms.features.sites.models import SiteDomainRow, SiteRow
 from scaicms.infra import db
 from scaicms.infra.db.locale_rows import LocaleRows
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit.ids import is_key, parse_id
 
 
@@ -17,10 +18,12 @@ async def find(id_or_key: str, *, lock: bool = False) -> SiteRow | None:
     return await (query.select_for_update() if lock else query).first()
 
 
-async def list_sites(only: Sequence[UUID] | None, *, limit: int, offset: int) -> tuple[list[SiteRow], int]:
+def sites(only: Sequence[UUID] | None) -> RowList:
     """Sites by key; `only` these, or all for None."""
-    query = SiteRow.all() if only is None else SiteRow.filter(id__in=list(only))
-    return await query.order_by("key").limit(limit).offset(offset), await query.count()
+    return RowList(
+        table="sites", alias="s", columns="s.id", order=[Key("s.key", "text")], sort="key",
+        found=["true"] if only is None else ["s.id = ANY($1)"], arguments=[] if only is None else [list(only)],
+    )  # fmt: skip
 
 
 async def has_structure(site_id: UUID) -> bool:

@@ -6,7 +6,7 @@ from scaicms.features.sites import permissions
 from scaicms.features.sites.models import SiteRow
 from scaicms.features.sites.schemas import CreateDomain, CreateSite, DomainOut, SiteOut, UpdateSite, UpdateSiteQuery
 from scaicms.features.sites.service import SiteService
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
@@ -24,11 +24,11 @@ def _etag(row: SiteRow) -> str:
     return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
 
 
-@routes.get(authenticated=ANYBODY_KNOWN, summary="List sites", query=PageQuery, response=Page[SiteOut])
+@routes.get(authenticated=ANYBODY_KNOWN, summary="List sites", query=ListQuery, response=Page[SiteOut])
 async def list_sites(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(SiteService).list_sites(call.principal, limit=query.page_size, offset=query.offset)
-    return reply(Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(SiteService).list_sites(call.principal, query)
+    return reply(Page(items=[_out(row) for row in found.rows], **found.about(query)))
 
 
 @routes.post(

@@ -29,14 +29,16 @@ from scaicms.features.sites.schemas import (
     UpdateSite,
     check_locales,
 )
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import FieldError, InvalidError, UnavailableError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 __all__ = ["SiteService", "declare_locale_rows", "to_site"]
@@ -104,12 +106,12 @@ class SiteService(Service):
             self._by_host[host] = site
         return site
 
-    async def list_sites(self, principal: Principal, *, limit: int, offset: int) -> tuple[list[SiteRow], int]:
+    async def list_sites(self, principal: Principal, query: ListQuery) -> Found[SiteRow]:
         """The sites that the caller may see."""
-        if principal.may(permissions.READ.code):
-            return await repository.list_sites(None, limit=limit, offset=offset)
-        visible = [site for site in principal.grants.by_site if principal.may(permissions.READ.code, site)]
-        return await repository.list_sites(visible, limit=limit, offset=offset)
+        visible = None
+        if not principal.may(permissions.READ.code):
+            visible = [site for site in principal.grants.by_site if principal.may(permissions.READ.code, site)]
+        return await lists.read_models(self.resources, SiteRow, repository.sites(visible), query)
 
     async def get(self, principal: Principal, id_or_key: str, *, lock: bool = False) -> SiteRow:
         """One site; where the caller has no rights, there is none."""

@@ -13,7 +13,7 @@ MAX_TAXONOMIES = 1_000
 
 
 async def _read(services: Services, principal: Principal, site: Site) -> Sequence[CreateTaxonomy]:
-    rows, _ = await services.get(TaxonomyService).list_taxonomies(principal, site, limit=MAX_TAXONOMIES, offset=0)
+    rows = await services.get(TaxonomyService).first_taxonomies(principal, site, MAX_TAXONOMIES)
     return [
         CreateTaxonomy.model_validate({name: getattr(row, name) for name in CreateTaxonomy.model_fields})
         for row in rows

@@ -170,17 +170,49 @@ async def lost_with(above: UUID, terms: int) -> Lost:
     return Lost(terms=terms, **dict(row or {}))
 
 
-async def counts(term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
-    """Items of these terms: those outside the trash, or published ones."""
-    links = "item_terms l JOIN items i ON i.id = l.item_id AND i.deleted_at IS NULL" if drafts else "document_terms l"
+COUNTED_ROWS = 5_000
+"""The newest items or documents of a site among which terms are counted."""
+FEW = 100
+MAX_RARE = 200
+"""On larger sites, rare terms are counted one by one: so many terms, up to so many rows of each."""
+_LIVE = "WHERE (SELECT true FROM items i WHERE i.id = l.item_id AND i.deleted_at IS NULL)"
+
+
+async def counts(site_id: UUID, term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
+    """Items of these terms: those outside the trash, or published ones. Counts are lower bounds where a site has more
+    than `COUNTED_ROWS`, unless a term has few."""
+    each = """SELECT id, count(*) AS number FROM (
+                SELECT DISTINCT l.item_id, t.id FROM live l, unnest(l.{column}) AS t(id) WHERE t.id = ANY($1)) t
+              GROUP BY id"""
     rows = await db.fetch(
-        f"""SELECT a.id,
-                   (SELECT count(DISTINCT l.item_id) FROM {links} WHERE l.terms @> ARRAY[a.id]) AS direct,
-                   (SELECT count(DISTINCT l.item_id) FROM {links} WHERE l.under @> ARRAY[a.id]) AS under
-            FROM unnest($1::uuid[]) AS a(id)""",
+        f"""WITH newest AS MATERIALIZED (
+                SELECT l.item_id, l.terms, l.under FROM {"item_terms" if drafts else "document_terms"} l
+                WHERE l.site_id = $2 ORDER BY l.item_id DESC LIMIT {COUNTED_ROWS + 1}),
+            live AS (SELECT l.* FROM newest l {_LIVE if drafts else ""})
+            SELECT a.id, (SELECT count(*) > {COUNTED_ROWS} FROM newest) AS is_cut,
+                   coalesce(d.number, 0) AS direct, coalesce(u.number, 0) AS under
+            FROM unnest($1::uuid[]) AS a(id)
+            LEFT JOIN ({each.format(column="terms")}) d ON d.id = a.id
+            LEFT JOIN ({each.format(column="under")}) u ON u.id = a.id""",
         list(term_ids),
+        site_id,
+        planned=True,
     )
-    return {row["id"]: Counts(row["direct"], row["under"]) for row in rows}
+    found = {row["id"]: Counts(row["direct"], row["under"], is_lower_bound=row["is_cut"]) for row in rows}
+    rare = [term_id for term_id, one in found.items() if one.is_lower_bound and one.under < FEW]
+    return {**found, **await _rare(rare[:MAX_RARE], drafts=drafts)}
+
+
+async def _rare(term_ids: Sequence[UUID], *, drafts: bool) -> dict[UUID, Counts]:
+    """Those of these terms that few items have, or one below them."""
+    rows = await db.fetch(
+        """SELECT a.id, c.direct, c.below FROM unnest($1::uuid[]) AS a(id), count_rare_term(a.id, $2, $3) c
+           WHERE c.number <= $3""",
+        list(term_ids),
+        drafts,
+        FEW,
+    )
+    return {row["id"]: Counts(row["direct"], row["below"]) for row in rows}
 
 
 async def showing(term_id: UUID, after: int, limit: int) -> list[Showing]:

@@ -33,6 +33,7 @@ class Counts:
 
     direct: int = 0
     under: int = 0
+    is_lower_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

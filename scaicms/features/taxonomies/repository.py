@@ -10,21 +10,28 @@ from scaicms.features.taxonomies.models import TaxonomyRow
 from scaicms.features.taxonomies.records import Term
 from scaicms.features.taxonomies.schemas import ListTerms
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 from scaicms.kit import json
 from scaicms.kit.ids import is_key
 
-_TERM = """SELECT t.id, t.taxonomy_id, t.parent_id, t.slug, t.names, t.path, t.position, t.created_at, t.updated_at
-           FROM terms t"""
+_COLUMNS = "t.id, t.taxonomy_id, t.parent_id, t.slug, t.names, t.path, t.position, t.created_at, t.updated_at"
+_TERM = f"SELECT {_COLUMNS} FROM terms t"
+_NONE = "'00000000-0000-0000-0000-000000000000'::uuid"
+_PARENT = f"coalesce(t.parent_id, {_NONE})"
+"""As the index has it."""
 
 
-def _term(row: Record) -> Term:
+def to_term(row: Record) -> Term:
     values = {name: row[name] for name in Term.__slots__}
     return Term(**{**values, "names": json.loads(row["names"]), "path": tuple(row["path"])})
 
 
-async def list_taxonomies(site_id: UUID, *, limit: int, offset: int) -> tuple[list[TaxonomyRow], int]:
-    rows = TaxonomyRow.filter(site_id=site_id)
-    return await rows.order_by("key").limit(limit).offset(offset), await rows.count()
+def taxonomies(site_id: UUID) -> RowList:
+    """Taxonomies of a site by key."""
+    return RowList(
+        table="taxonomies", alias="x", columns="x.id", order=[Key("x.key", "text")], sort="key",
+        found=["x.site_id = $1"], arguments=[site_id],
+    )  # fmt: skip
 
 
 async def find(site_id: UUID, key: str, *, lock: bool = False) -> TaxonomyRow | None:
@@ -64,7 +71,7 @@ async def locales_of(site_id: UUID) -> tuple[str, ...]:
 
 async def find_term(taxonomy_id: UUID, term_id: UUID) -> Term | None:
     row = await db.fetchrow(f"{_TERM} WHERE t.taxonomy_id = $1 AND t.id = $2", taxonomy_id, term_id)
-    return _term(row) if row is not None else None
+    return to_term(row) if row is not None else None
 
 
 async def taken_slugs(taxonomy_id: UUID, candidates: Sequence[str]) -> set[str]:
@@ -88,36 +95,45 @@ async def named(taxonomy_id: UUID, names: Sequence[str]) -> dict[str, UUID]:
 
 async def with_slugs(taxonomy_id: UUID, slugs: Sequence[str]) -> list[Term]:
     return [
-        _term(r)
+        to_term(r)
         for r in await db.fetch(f"{_TERM} WHERE t.taxonomy_id = $1 AND t.slug = ANY($2)", taxonomy_id, list(slugs))
     ]
 
 
-async def list_terms(taxonomy_id: UUID, query: ListTerms, *, roots: bool) -> tuple[list[Term], int]:
-    """A page of terms, siblings in their order; only those below none where `roots` and nothing else is asked for."""
-    conditions, arguments = ["t.taxonomy_id = $1"], [taxonomy_id]
+def terms(taxonomy_id: UUID, query: ListTerms, *, roots: bool) -> RowList:
+    """Terms, siblings in their order; only those below none where `roots` and nothing else is asked for."""
+    found, checked, arguments = ["t.taxonomy_id = $1"], list[str](), [taxonomy_id]
     if query.parent == "root" or (roots and query.parent is None):
-        conditions.append("t.parent_id IS NULL")
+        found.append(f"{_PARENT} = {_NONE}")
     elif query.parent is not None:
         arguments.append(query.parent)
-        conditions.append(f"t.parent_id = ${len(arguments)}")
+        found.append(f"{_PARENT} = $2")
     words = []
     if query.q is not None:
         words.append("%" + query.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
-        found = f"SELECT 1 FROM jsonb_each_text(t.names) n WHERE n.value ILIKE ${len(arguments) + 1}"
-        conditions.append(f"(t.slug ILIKE ${len(arguments) + 1} OR EXISTS ({found}))")
-    where = " AND ".join(conditions)
-    page = f"ORDER BY t.parent_id NULLS FIRST, t.position LIMIT {query.page_size} OFFSET {query.offset}"
-    rows = await db.fetch(f"{_TERM} WHERE {where} {page}", *arguments, *words)
-    total = await db.fetchval(f"SELECT count(*) FROM terms t WHERE {where}", *arguments, *words)
-    return [_term(row) for row in rows], total
+        place = f"${len(arguments) + 1}"
+        named = f"EXISTS (SELECT FROM jsonb_each_text(t.names) n WHERE n.value ILIKE {place})"
+        checked.append(f"(t.slug ILIKE {place} OR {named})")
+    return RowList(
+        table="terms", alias="t", columns=_COLUMNS, found=found, checked=checked, arguments=[*arguments, *words],
+        order=[Key(_PARENT, "uuid"), Key("t.position", "int"), Key("t.id", "uuid")], sort="position", is_public=True,
+    )  # fmt: skip
 
 
 async def below(term_ids: Sequence[UUID], *, levels: int, limit: int) -> list[Term]:
-    """The terms below these, siblings in their order, down to so many levels in the whole tree."""
-    sql = f"""{_TERM} WHERE t.path && $1::uuid[] AND t.id <> ALL($1) AND cardinality(t.path) <= $2
-              ORDER BY cardinality(t.path), t.position LIMIT {limit}"""
-    return [_term(row) for row in await db.fetch(sql, list(term_ids), levels)]
+    """The terms below these, siblings in their order, down to so many levels in the whole tree; at most
+    `limit`."""
+    sql = f"""{_TERM} JOIN (SELECT id FROM terms t WHERE t.path && $1::uuid[] AND t.id <> ALL($1)
+                              AND cardinality(t.path) <= $2 LIMIT {limit}) these USING (id)
+              ORDER BY cardinality(t.path), t.position"""
+    return [to_term(row) for row in await db.fetch(sql, list(term_ids), levels)]
+
+
+async def has_more_below(term_ids: Sequence[UUID], *, levels: int, limit: int) -> bool:
+    """Whether more than `limit` terms are below these."""
+    sql = f"""SELECT count(*) > {limit} FROM (SELECT FROM terms t WHERE t.path && $1::uuid[] AND t.id <> ALL($1)
+                                                AND cardinality(t.path) <= $2 LIMIT {limit + 1}) below"""
+    return bool(await db.fetchval(sql, list(term_ids), levels))
 
 
 async def height(term_id: UUID) -> int:

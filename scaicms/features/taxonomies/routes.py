@@ -6,7 +6,7 @@ from scaicms.features.taxonomies import permissions
 from scaicms.features.taxonomies.models import TaxonomyRow
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, DeleteQuery, TaxonomyOut, UpdateTaxonomy
 from scaicms.features.taxonomies.service import TaxonomyService
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
@@ -22,13 +22,11 @@ def _etag(row: TaxonomyRow) -> str:
     return etag_of(f"{row.id}:{row.updated_at.isoformat()}".encode())
 
 
-@routes.get(permission=permissions.READ, summary="List taxonomies", query=PageQuery, response=Page[TaxonomyOut])
+@routes.get(permission=permissions.READ, summary="List taxonomies", query=ListQuery, response=Page[TaxonomyOut])
 async def list_taxonomies(call: Call) -> web.StreamResponse:
-    query = call.query(PageQuery)
-    rows, total = await call.get(TaxonomyService).list_taxonomies(
-        call.principal, call.site, limit=query.page_size, offset=query.offset
-    )
-    return reply(Page(items=[_out(row) for row in rows], total=total, page=query.page, page_size=query.page_size))
+    query = call.query(ListQuery)
+    found = await call.get(TaxonomyService).list_taxonomies(call.principal, call.site, query)
+    return reply(Page(items=[_out(row) for row in found.rows], **found.about(query)))
 
 
 @routes.post(

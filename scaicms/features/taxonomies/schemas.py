@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.kit.schemas import Answer, Body, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, ListQuery, Query
 
 MAX_DEPTH = 12
 """Levels of a tree, the roots' included."""
@@ -92,7 +92,7 @@ class DeleteTerm(DeleteQuery):
     force: bool = Field(default=False, description="Delete it with the terms below it, and from what has it.")
 
 
-class ListTerms(PageQuery):
+class ListTerms(ListQuery):
     parent: UUID | Literal["root"] | None = Field(
         default=None, description="Only the terms directly below this one; `root`: those below none."
     )
@@ -134,6 +134,9 @@ class TermCounts(Answer):
 
     content: int = Field(description="Have this very term.")
     with_descendants: int = Field(description="Have it or one below it.")
+    relation: Literal["at_least"] | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="`at_least`: these are lower bounds."
+    )
 
 
 class TermOut(Answer):

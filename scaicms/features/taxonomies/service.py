@@ -17,12 +17,14 @@ from scaicms.features.taxonomies.models import TaxonomyRow
 from scaicms.features.taxonomies.records import ItemTerm, Showing
 from scaicms.features.taxonomies.schemas import CreateTaxonomy, UpdateTaxonomy
 from scaicms.features.taxonomies.tree import TermService, held_taxonomy
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service
 from scaicms.kit.clock import utcnow
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
+from scaicms.kit.schemas import ListQuery
 from scaicms.kit.sites import Site
 
 __all__ = ["ItemTerm", "Showing", "TaxonomyService", "TermLinks", "TermService"]
@@ -33,11 +35,14 @@ Check = Callable[[TaxonomyRow], None]
 class TaxonomyService(Service):
     """Taxonomies of a site."""
 
-    async def list_taxonomies(
-        self, principal: Principal, site: Site, *, limit: int, offset: int
-    ) -> tuple[list[TaxonomyRow], int]:
+    async def list_taxonomies(self, principal: Principal, site: Site, query: ListQuery) -> Found[TaxonomyRow]:
         principal.require(permissions.READ.code, site.id)
-        return await repository.list_taxonomies(site.id, limit=limit, offset=offset)
+        return await lists.read_models(self.resources, TaxonomyRow, repository.taxonomies(site.id), query)
+
+    async def first_taxonomies(self, principal: Principal, site: Site, number: int) -> list[TaxonomyRow]:
+        """The first taxonomies by key."""
+        principal.require(permissions.READ.code, site.id)
+        return await lists.first_models(TaxonomyRow, repository.taxonomies(site.id), number)
 
     async def get(self, principal: Principal, site: Site, key: str) -> TaxonomyRow:
         principal.require(permissions.READ.code, site.id)

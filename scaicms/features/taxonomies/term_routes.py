@@ -1,6 +1,7 @@
 """`/taxonomies/{key}/terms`."""
 
 from collections.abc import Sequence
+from typing import Literal
 from uuid import UUID
 
 from aiohttp import web
@@ -47,7 +48,8 @@ def _listed(call: Call, page: TermPage, term: Term) -> TermOut:
     out = _out(call, term, page.chain)
     if page.counts is not None:
         found = page.counts.get(term.id, Counts())
-        out.counts = TermCounts(content=found.direct, with_descendants=found.under)
+        relation: Literal["at_least"] | None = "at_least" if found.is_lower_bound else None
+        out.counts = TermCounts(content=found.direct, with_descendants=found.under, relation=relation)
     if page.children is not None:
         out.children = [_listed(call, page, child) for child in page.children.get(term.id, ())]
     return out
@@ -75,8 +77,8 @@ def _written(call: Call, written: WrittenTerm) -> web.Response:
 async def list_terms(call: Call) -> web.StreamResponse:
     query = call.query(ListTerms)
     page = await call.get(TermService).page(call.principal, call.site, call.path("key"), query)
-    items = [_listed(call, page, term) for term in page.terms]
-    return reply(Page(items=items, total=page.total, page=query.page, page_size=query.page_size))
+    items = [_listed(call, page, term) for term in page.found.rows]
+    return reply(Page(items=items, **page.found.about(query)))
 
 
 @routes.post(

@@ -19,8 +19,9 @@ from scaicms.features.taxonomies.models import TaxonomyRow
 from scaicms.features.taxonomies.names import alike, laid_over, name_in
 from scaicms.features.taxonomies.records import Counts, Term
 from scaicms.features.taxonomies.schemas import MAX_DEPTH, CreateTerm, ListTerms, MoveTerm, UpdateTerm
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import BadRequestError, FieldError, InvalidError
@@ -42,8 +43,7 @@ Check = Callable[[Term], None]
 class TermPage:
     """Terms of a list with the terms below each, and how much content each has; both where asked for."""
 
-    terms: Sequence[Term]
-    total: int
+    found: Found[Term]
     chain: Sequence[str]
     children: Mapping[UUID, Sequence[Term]] | None = None
     counts: Mapping[UUID, Counts] | None = None
@@ -70,16 +70,17 @@ class TermService(Service):
             raise BadRequestError("depth is for trees; add tree=true.", code="invalid_parameter")
         if query.tree and query.q is not None:
             raise BadRequestError("q finds single terms; leave out tree=true.", code="invalid_parameter")
-        terms, total = await repository.list_terms(taxonomy.id, query, roots=query.tree)
-        children = await _below(terms, query.depth) if query.tree else None
-        shown = [*terms, *(term for below in (children or {}).values() for term in below)]
+        listed = await lists.read_page(self.resources, repository.terms(taxonomy.id, query, roots=query.tree), query)
+        found = listed.each(repository.to_term)
+        children = await _below(found.rows, query.depth) if query.tree else None
+        shown = [*found.rows, *(term for below in (children or {}).values() for term in below)]
         counts = None
         if query.counts:
             drafts = principal.may(permissions.WRITE.code, site.id)
             if not drafts:
                 _require_all_content(principal, site)
-            counts = await link_repository.counts([term.id for term in shown], drafts=drafts)
-        return TermPage(terms, total, chain, children, counts)
+            counts = await link_repository.counts(site.id, [term.id for term in shown], drafts=drafts)
+        return TermPage(found, chain, children, counts)
 
     async def get(self, principal: Principal, site: Site, key: str, term_id: UUID, locale: str | None) -> WrittenTerm:
         principal.require(permissions.READ.code, site.id)
@@ -339,14 +340,14 @@ async def _below(tops: Sequence[Term], depth: int | None) -> dict[UUID, list[Ter
     if not tops:
         return {}
     levels = min(term.depth for term in tops) + (depth or MAX_DEPTH)
-    found = await repository.below([term.id for term in tops], levels=levels, limit=MAX_TREE + 1)
-    if len(found) > MAX_TREE:
+    ids = [term.id for term in tops]
+    if await repository.has_more_below(ids, levels=levels, limit=MAX_TREE):
         raise BadRequestError(
             f"These trees have more than {MAX_TREE} terms. Ask for fewer levels (depth=1), smaller pages, or parent=…",
             code="too_many_terms",
         )
     children = defaultdict(list)
-    for term in found:
+    for term in await repository.below(ids, levels=levels, limit=MAX_TREE):
         if term.parent_id is not None:
             children[term.parent_id].append(term)
     return children

@@ -6,6 +6,8 @@ from uuid import UUID
 from scaicms.features.users.models import InvitationRow, UserRow
 from scaicms.features.users.schemas import ListUsers, UserGroup, UserRole
 from scaicms.infra import db
+from scaicms.infra.lists import Candidates, Key, RowList
+from scaicms.kit.ids import parse_id
 
 
 async def find(user_id: UUID, *, lock: bool = False) -> UserRow | None:
@@ -17,31 +19,36 @@ async def find_by_email(email: str) -> UserRow | None:
     return await UserRow.filter(email=email).first()
 
 
-_HAVING_ROLE = """id IN (SELECT u.user_id FROM user_roles u JOIN roles r ON r.id = u.role_id
-    WHERE r.key = {} OR r.id::text = {})"""
-_IN_GROUP = """id IN (SELECT m.user_id FROM group_members m JOIN groups g ON g.id = m.group_id
-    WHERE g.key = {} OR g.id::text = {})"""
+_ROLE_HOLDERS = (
+    "SELECT h.user_id AS id FROM user_roles h WHERE h.role_id = (SELECT r.id FROM roles r WHERE r.{0} = {1})"
+)
+_MEMBERS = (
+    "SELECT h.user_id AS id FROM group_members h WHERE h.group_id = (SELECT g.id FROM groups g WHERE g.{0} = {1})"
+)
 
 
-async def list_users(query: ListUsers) -> tuple[list[UserRow], int]:
+def users(query: ListUsers) -> RowList:
     """Users by address."""
-    conditions, arguments = ["true"], []
+    checked, arguments, candidates = list[str](), list[object](), None
     for value, condition in (
-        (query.q, "(strpos(lower(name), lower({})) > 0 OR strpos(lower(email), lower({})) > 0)"),
-        (query.is_active, "is_active = {}"),
-        (query.role, _HAVING_ROLE),
-        (query.group, _IN_GROUP),
+        (query.q, "(strpos(lower(u.name), lower({0})) > 0 OR strpos(lower(u.email), lower({0})) > 0)"),
+        (query.is_active, "u.is_active = {0}"),
     ):
         if value is not None:
             arguments.append(value)
-            place = f"${len(arguments)}"
-            conditions.append(condition.format(*[place] * condition.count("{}")))
-    where = " AND ".join(conditions)
-    found = await db.fetch(
-        f"SELECT id FROM users WHERE {where} ORDER BY email LIMIT {query.page_size} OFFSET {query.offset}", *arguments
-    )
-    total = await db.fetchval(f"SELECT count(*) FROM users WHERE {where}", *arguments)
-    return await UserRow.filter(id__in=[row["id"] for row in found]).order_by("email"), total
+            checked.append(condition.format(f"${len(arguments)}"))
+    for named, those in ((query.role, _ROLE_HOLDERS), (query.group, _MEMBERS)):
+        if named is not None:
+            known = parse_id(named)
+            by, given = "key" if known is None else "id", known or named
+            arguments.append(given)
+            one = those.format(by, f"${len(arguments)}")
+            checked.append(f"(SELECT true FROM ({one}) held WHERE held.id = u.id LIMIT 1) IS TRUE")
+            candidates = Candidates(those.format(by, "$1"), [given])
+    return RowList(
+        table="users", alias="u", columns="u.id", order=[Key("u.email", "text")], sort="email", checked=checked,
+        arguments=arguments, candidates=candidates,
+    )  # fmt: skip
 
 
 async def roles_of(user_ids: Sequence[UUID]) -> list[tuple[UUID, UserRole]]:

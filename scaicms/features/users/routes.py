@@ -25,9 +25,9 @@ def _etag(user: UserDetail) -> str:
 async def list_users(call: Call) -> web.StreamResponse:
     query = call.query(ListUsers)
     service = call.get(UserService)
-    rows, total = await service.list_users(call.principal, query)
-    users = await service.details(call.principal, rows)
-    return reply(Page(items=users, total=total, page=query.page, page_size=query.page_size))
+    found = await service.list_users(call.principal, query)
+    users = await service.details(call.principal, found.rows)
+    return reply(Page(items=users, **found.about(query)))
 
 
 @routes.post(

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from scaicms.features.roles.schemas import Assignment, AssignmentOut
 from scaicms.kit.emails import normalise_email
 from scaicms.kit.passwords import MAX_BYTES, MIN_BYTES
-from scaicms.kit.schemas import Answer, Body, PageQuery
+from scaicms.kit.schemas import Answer, Body, ListQuery
 
 
 def _check_length(password: str) -> str:
@@ -73,7 +73,7 @@ class UserDetail(UserOut):
     groups: list[UserGroup] = Field(default_factory=list)
 
 
-class ListUsers(PageQuery):
+class ListUsers(ListQuery):
     q: str | None = Field(default=None, max_length=200, description="Part of the name or address.")
     is_active: bool | None = None
     role: str | None = Field(

@@ -13,10 +13,11 @@ from scaicms.features.users.errors import EmailTakenError, OwnPasswordError, Str
 from scaicms.features.users.events import UserCreated, UserDeleted, UserUpdated
 from scaicms.features.users.models import UserRow
 from scaicms.features.users.schemas import CreateUser, ListUsers, UpdateUser, UserDetail
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.db.notices import notify
 from scaicms.infra.events import record
 from scaicms.infra.limits import RateLimits
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.ids import new_id
@@ -34,9 +35,9 @@ class UserService(Service):
         self._roles = services.get(RoleService)
         self._rates = RateLimits(services.resources.redis)
 
-    async def list_users(self, principal: Principal, query: ListUsers) -> tuple[list[UserRow], int]:
+    async def list_users(self, principal: Principal, query: ListUsers) -> Found[UserRow]:
         principal.require(permissions.READ.code)
-        return await repository.list_users(query)
+        return await lists.read_models(self.resources, UserRow, repository.users(query), query)
 
     async def get(self, principal: Principal, user_id: UUID) -> UserRow:
         principal.require(permissions.READ.code)

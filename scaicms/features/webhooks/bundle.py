@@ -39,7 +39,7 @@ class WebhookEntry(Body):
 
 async def _read(services: Services, principal: Principal, site: Site) -> Sequence[WebhookEntry]:
     webhooks = services.get(WebhookService)
-    rows, _ = await webhooks.list_webhooks(principal, site, limit=MAX_WEBHOOKS, offset=0)
+    rows = await webhooks.first_webhooks(principal, site, MAX_WEBHOOKS)
     return [_entry(webhooks, row) for row in rows]
 
 

@@ -27,19 +27,16 @@ from scaicms.features.webhooks.schemas import (
     Replay,
     SentRequest,
 )
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.jobs import enqueue
 from scaicms.infra.services import Service
 from scaicms.kit import json
 from scaicms.kit.clock import utcnow
-from scaicms.kit.cursors import make_cursor, read_cursor
 from scaicms.kit.errors import BadRequestError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
 from scaicms.kit.sites import Site
-
-CURSOR = "deliveries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +56,9 @@ class DeliveryService(Service):
         principal.require(permissions.READ.code, site.id)
         await _webhook(site, webhook_id)
         seen = leaving.seen_by(principal, site.id)
-        rows, total = await delivery_repository.page(site.id, webhook_id, seen, query, self._place(query.cursor))
-        shown, more = rows[: query.page_size], len(rows) > query.page_size
-        secret = self.resources.settings.secret.get_secret_value()
-        return DeliveryPage(
-            items=await _shown(shown),
-            total=total,
-            page=query.page,
-            page_size=query.page_size,
-            next_cursor=make_cursor(secret, CURSOR, str(shown[-1]["id"])) if more else None,
-        )
+        rows = delivery_repository.deliveries(site.id, webhook_id, seen, query)
+        found = await lists.read_page(self.resources, rows, query, count=query.count == "exact")
+        return DeliveryPage(items=await _shown(found.rows), **found.about(query))
 
     async def get(self, principal: Principal, site: Site, webhook_id: UUID, delivery_id: UUID) -> DeliveryOut:
         principal.require(permissions.READ.code, site.id)
@@ -141,14 +131,6 @@ class DeliveryService(Service):
         if row is None:
             raise DeliveryNotFoundError
         return (await _shown([row], whole=True))[0]
-
-    def _place(self, cursor: str | None) -> UUID | None:
-        if cursor is None:
-            return None
-        place = read_cursor(self.resources.settings.secret.get_secret_value(), CURSOR, cursor)
-        if place is None:
-            raise BadRequestError("This is no cursor of this list.", code="invalid_cursor")
-        return UUID(place)
 
 
 async def _webhook(site: Site, webhook_id: UUID) -> WebhookRow:

@@ -10,6 +10,7 @@ from asyncpg import Record
 from scaicms.features.webhooks.leaving import Seen, condition
 from scaicms.features.webhooks.schemas import ListDeliveries
 from scaicms.infra import db
+from scaicms.infra.lists import Candidates, Key, RowList
 from scaicms.kit import json
 
 PAGE_BYTES = 1024 * 1024
@@ -31,22 +32,15 @@ def _where(
     return conditions, arguments
 
 
-async def page(
-    site_id: UUID, webhook_id: UUID, seen: Sequence[Seen], query: ListDeliveries, before: UUID | None
-) -> tuple[list[Record], int | None]:
-    """Deliveries, newest first, one more than a page where there are more; those `before` an id, or of the page."""
+def deliveries(site_id: UUID, webhook_id: UUID, seen: Sequence[Seen], query: ListDeliveries) -> RowList:
+    """Deliveries, newest first."""
     conditions, arguments = _where(site_id, webhook_id, seen, query)
-    total = None
-    if query.count == "exact":
-        counted = f"SELECT count(*) FROM webhook_deliveries d WHERE {' AND '.join(conditions)}"
-        total = await db.fetchval(counted, *arguments)
-    if before is not None:
-        arguments.append(before)
-        conditions.append(f"d.id < ${len(arguments)}")
-    offset = 0 if before is not None else query.offset
-    sql = f"""SELECT d.* FROM webhook_deliveries d WHERE {" AND ".join(conditions)} ORDER BY d.id DESC
-              LIMIT {query.page_size + 1} OFFSET {offset}"""
-    return await db.fetch(sql, *arguments), total
+    waiting = "SELECT id FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'"
+    return RowList(
+        table="webhook_deliveries", alias="d", columns="d.*", found=conditions[:1], checked=conditions[1:],
+        arguments=arguments, order=[Key("d.id", "uuid")], descending=True, sort="-id",
+        candidates=Candidates(waiting, [webhook_id]) if query.status == "pending" else None,
+    )  # fmt: skip
 
 
 async def find(site_id: UUID, webhook_id: UUID, delivery_id: UUID, seen: Sequence[Seen]) -> Record | None:

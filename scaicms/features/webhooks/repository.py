@@ -5,11 +5,15 @@ from uuid import UUID
 
 from scaicms.features.webhooks.models import WebhookRow
 from scaicms.infra import db
+from scaicms.infra.lists import Key, RowList
 
 
-async def list_webhooks(site_id: UUID, *, limit: int, offset: int) -> tuple[list[WebhookRow], int]:
-    query = WebhookRow.filter(site_id=site_id)
-    return await query.order_by("name").limit(limit).offset(offset), await query.count()
+def webhooks(site_id: UUID) -> RowList:
+    """Webhooks of a site by name."""
+    return RowList(
+        table="webhooks", alias="w", columns="w.id", order=[Key("w.name", "text")], sort="name",
+        found=["w.site_id = $1"], arguments=[site_id],
+    )  # fmt: skip
 
 
 async def find(site_id: UUID, webhook_id: UUID, *, lock: bool = False) -> WebhookRow | None:

@@ -12,7 +12,7 @@ from scaicms.features.webhooks.schemas import (
     WebhookWithSecret,
 )
 from scaicms.features.webhooks.service import WebhookService, WithSecret
-from scaicms.kit.schemas import PageQuery
+from scaicms.kit.schemas import ListQuery
 from scaicms.web.call import Call
 from scaicms.web.operation import Routes
 from scaicms.web.replies import Page, conditional_reply, created, etag_of, matcher, no_content, reply
@@ -37,12 +37,12 @@ def _with_secret(service: WebhookService, made: WithSecret) -> WebhookWithSecret
     return WebhookWithSecret(**service.shown(made.row).model_dump(), secret=made.secret)
 
 
-@routes.get(permission=permissions.READ, summary="List webhooks", query=PageQuery, response=Page[WebhookOut])
+@routes.get(permission=permissions.READ, summary="List webhooks", query=ListQuery, response=Page[WebhookOut])
 async def list_webhooks(call: Call) -> web.StreamResponse:
-    query, service = call.query(PageQuery), call.get(WebhookService)
-    rows, total = await service.list_webhooks(call.principal, call.site, limit=query.page_size, offset=query.offset)
-    items = [service.shown(row) for row in rows]
-    return reply(Page(items=items, total=total, page=query.page, page_size=query.page_size))
+    query, service = call.query(ListQuery), call.get(WebhookService)
+    found = await service.list_webhooks(call.principal, call.site, query)
+    items = [service.shown(row) for row in found.rows]
+    return reply(Page(items=items, **found.about(query)))
 
 
 @routes.post(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from scaicms.kit.schemas import Answer, Body, Moment, PageQuery, Query
+from scaicms.kit.schemas import Answer, Body, Listed, ListQuery, Moment, Query
 
 MAX_HEADERS = 20
 MAX_HEADER_CHARACTERS = 4096
@@ -186,20 +186,14 @@ class DeliveryOut(Answer):
     finished_at: datetime | None
 
 
-class DeliveryPage(Answer):
+class DeliveryPage(Listed):
     items: list[DeliveryOut]
-    total: int | None
-    page: int
-    page_size: int
     next_cursor: str | None
 
 
-class ListDeliveries(PageQuery):
+class ListDeliveries(ListQuery):
     status: DeliveryState | None = None
     event_type: str | None = Field(default=None, max_length=100, description="Only of events of this type.")
-    cursor: str | None = Field(
-        default=None, max_length=300, description="`next_cursor` of the page before, instead of `page`."
-    )
     count: Literal["exact", "none"] = Field(default="exact", description="`none`: `total` is null, and costs nothing.")
 
     @model_validator(mode="after")

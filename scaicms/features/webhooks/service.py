@@ -20,16 +20,17 @@ from scaicms.features.webhooks.jobs import FORGET, ForgetPayload
 from scaicms.features.webhooks.models import WebhookRow
 from scaicms.features.webhooks.schemas import CreateWebhook, RotateSecret, UpdateWebhook, WebhookOut
 from scaicms.features.webhooks.vault import MASK, SealBrokenError, WebhookVault, new_secret
-from scaicms.infra import db
+from scaicms.infra import db, lists
 from scaicms.infra.events import record
 from scaicms.infra.http import OutboundError, Reach, check_url, is_same_origin
 from scaicms.infra.jobs import enqueue
+from scaicms.infra.lists import Found
 from scaicms.infra.services import Service, Services
 from scaicms.kit.clock import utcnow
 from scaicms.kit.errors import ConflictError, FieldError, InvalidError
 from scaicms.kit.ids import new_id
 from scaicms.kit.principal import Principal
-from scaicms.kit.schemas import given
+from scaicms.kit.schemas import ListQuery, given
 from scaicms.kit.sites import Site
 
 MAX_WEBHOOKS = 100
@@ -54,11 +55,14 @@ class WebhookService(Service):
         super().__init__(services)
         self._vault = services.get(WebhookVault)
 
-    async def list_webhooks(
-        self, principal: Principal, site: Site, *, limit: int, offset: int
-    ) -> tuple[list[WebhookRow], int]:
+    async def list_webhooks(self, principal: Principal, site: Site, query: ListQuery) -> Found[WebhookRow]:
         principal.require(permissions.READ.code, site.id)
-        return await repository.list_webhooks(site.id, limit=limit, offset=offset)
+        return await lists.read_models(self.resources, WebhookRow, repository.webhooks(site.id), query)
+
+    async def first_webhooks(self, principal: Principal, site: Site, number: int) -> list[WebhookRow]:
+        """The first webhooks by name."""
+        principal.require(permissions.READ.code, site.id)
+        return await lists.first_models(WebhookRow, repository.webhooks(site.id), number)
 
     async def get(self, principal: Principal, site: Site, webhook_id: UUID) -> WebhookRow:
         principal.require(permissions.READ.code, site.id)

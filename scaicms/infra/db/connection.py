@@ -240,8 +240,12 @@ async def server_version() -> Any:
         return connection.get_server_version()
 
 
-async def fetch(sql: str, *arguments: object) -> list[Record]:
+async def fetch(sql: str, *arguments: object, planned: bool = False) -> list[Record]:
+    """Rows of a statement; with `planned`, PostgreSQL plans it for these very arguments."""
     async with _acquire() as connection:
+        if planned:
+            statement = await connection.prepare(sql, name="")
+            return cast(list[Record], await statement.fetch(*arguments))
         return cast(list[Record], await connection.fetch(sql, *arguments))
 
 

@@ -11,6 +11,7 @@ from scaicms.infra import db
 from scaicms.infra.jobs.claims import NO_SITE
 from scaicms.infra.jobs.declare import QUEUES
 from scaicms.infra.jobs.doorbell import arq_queue
+from scaicms.infra.lists import Candidates, Key, RowList
 
 WINDOW_MINUTES = 5
 # Rates and times are told by the newest jobs of a queue, at most so many: the cost does not grow with the traffic.
@@ -26,6 +27,13 @@ _PENDING_STATES = {
     "running": "state = 'pending' AND lease_until IS NOT NULL AND lease_until > now()",
     "deferred": _FREE.format(moment="run_at > now()"),
     "due": _FREE.format(moment="run_at <= now()"),
+}
+
+# Few jobs beside those that are done; each of these has a partial index.
+_FEW = {
+    ("running", "due", "deferred"): "state = 'pending' AND lease_until IS NOT NULL",
+    ("due", "deferred"): "state = 'pending' AND lease_until IS NULL",
+    ("dead", "quarantined"): "state IN ('dead', 'quarantined')",
 }
 
 _OF_SITE = f"($1::uuid IS NULL OR coalesce(site_id, '{NO_SITE}'::uuid) = $1)"
@@ -134,22 +142,31 @@ async def sweep_figures() -> dict[str, float]:
     return {"sweep_age_seconds": float(await db.fetchval(sql) or 0)}
 
 
-async def list_jobs(
-    *, site_id: UUID | None, queue: str | None, state: str | None, name: str | None, limit: int, offset: int
-) -> tuple[list[Record], int]:
-    """Jobs, newest first, and how many there are; every filter may be None."""
-    conditions: list[str] = [_PENDING_STATES.get(state, "true")] if state is not None else ["true"]
+def jobs(*, site_id: UUID | None, queue: str | None, state: str | None, name: str | None) -> RowList:
+    """Jobs, newest first; every filter may be None."""
+    found, checked, arguments = list[str](), list[str](), list[object]()
     stored = state if state not in _PENDING_STATES else None
-    arguments: list[object] = []
     for column, value in (("site_id", site_id), ("queue", queue), ("name", name), ("state", stored)):
         if value is not None:
             arguments.append(value)
-            conditions.append(f"{column} = ${len(arguments)}")
-    where = f"WHERE {' AND '.join(conditions)}"
-    place = f"LIMIT ${len(arguments) + 1} OFFSET ${len(arguments) + 2}"
-    rows = await db.fetch(f"SELECT {JOB_COLUMNS} FROM jobs {where} ORDER BY id DESC {place}", *arguments, limit, offset)
-    total = await db.fetchval(f"SELECT count(*) FROM jobs {where}", *arguments)
-    return rows, int(total)
+            # An index begins with each of the first two.
+            (checked if found or column in ("name", "state") else found).append(f"j.{column} = ${len(arguments)}")
+    if state in _PENDING_STATES:
+        checked.append(f"({_PENDING_STATES[state]})")
+    order = [Key("j.id", "uuid")]
+    return RowList(
+        table="jobs", alias="j", columns=JOB_COLUMNS, found=found or ["true"], checked=checked, arguments=arguments,
+        order=[Key("j.created_at", "timestamptz"), *order] if found else order, descending=True, sort="-created_at",
+        candidates=_candidates(state, queue),
+    )  # fmt: skip
+
+
+def _candidates(state: str | None, queue: str | None) -> Candidates | None:
+    of_queue, arguments = ("queue = $1", [queue]) if queue is not None else ("true", list[object]())
+    ways = [sql for states, sql in _FEW.items() if state in states]
+    if not ways:
+        return None
+    return Candidates(" UNION ALL ".join(f"SELECT id FROM jobs WHERE {way} AND {of_queue}" for way in ways), arguments)
 
 
 async def get_job(job_id: UUID, *, site_id: UUID | None) -> Record | None:
