@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from itertools import islice
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,7 +37,7 @@ from scaicms.kit.errors import UnauthorizedError
 from scaicms.kit.principal import SYSTEM
 
 if TYPE_CHECKING:  # a worker holds aiohttp when it first sends something, and not before
-    from scaicms.infra.http import HttpClient
+    from scaicms.infra.http import HttpClient, Reach
 
 SCHEDULE = (0, 5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 """Seconds to wait before each attempt, from the end of the one before (Standard Webhooks 1.0)."""
@@ -73,7 +74,6 @@ class Sender(Service):
         self._vault = services.get(WebhookVault)
         settings = services.resources.settings
         self._turns = Turns(settings.queue_concurrency.get(DELIVER.queue, settings.worker_concurrency))
-        self._http: HttpClient | None = None
         self._reading = Batches(_read)
         self._beginning = Batches(self._begin)
         self._ending = Batches(_end)
@@ -170,12 +170,10 @@ class Sender(Service):
             return None
 
     async def _send(self, prepared: Prepared) -> Outcome:
-        if self._http is None:
-            self._http = resolve_name("scaicms.infra.http:HttpClient")()
-        problem, reach = resolve_name("scaicms.infra.http:OutboundError"), resolve_name("scaicms.infra.http:Reach")
+        client, problem, reach = _client()
         started = time.perf_counter()
         try:
-            answer = await self._http.request(
+            answer = await client.request(
                 "POST",
                 prepared.webhook.url,
                 headers=prepared.headers,
@@ -249,6 +247,13 @@ class Sender(Service):
         except UnauthorizedError:
             return row.created_by
         return owner.author_id or row.created_by
+
+
+@cache
+def _client() -> tuple["HttpClient", type[Exception], "type[Reach]"]:
+    """The client, its error and its bounds; imported when something is first sent."""
+    http = resolve_name("scaicms.infra.http")
+    return http.HttpClient(), http.OutboundError, http.Reach
 
 
 async def _read(delivery_ids: Sequence[UUID]) -> list[tuple[Record | None, WebhookRow | None]]:

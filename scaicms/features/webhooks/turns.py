@@ -29,6 +29,8 @@ PART = 3
 """A webhook has at most this part of what is free of the capacity: several that hang leave room for the others."""
 SHARE = 0.4
 """The part of a process's jobs that may be for one webhook whose receiver is slow or unknown."""
+QUICK_SHARE = 2
+"""The same for a quick receiver. It may exceed all of the process's jobs: a request takes no slot while it waits."""
 QUICK_SECONDS = 1.0
 PATIENCE_SECONDS = 0.25
 """How long a delivery to a quick receiver waits for a turn. Meanwhile it has a slot of the process."""
@@ -133,7 +135,8 @@ class Turns:
         if is_failing:
             return 1
         part = max(1, (CAPACITY - self._running + len(receiver.begun)) // PART)
-        return min(part, self._slots if self._is_quick(webhook_id, receiver) else max(1, int(self._slots * SHARE)))
+        share = QUICK_SHARE if self._is_quick(webhook_id, receiver) else SHARE
+        return min(part, max(1, int(self._slots * share)))
 
     def _is_quick(self, webhook_id: UUID, receiver: _Receiver) -> bool:
         known = self._seconds.get(webhook_id)
