@@ -8,7 +8,9 @@ import contextlib
 import os
 import secrets
 import signal
+import statistics
 import time
+from itertools import count
 
 import aiohttp
 import pytest
@@ -18,8 +20,17 @@ from scaicms.embedded.valkey import EmbeddedValkey
 from tests.conftest import ADMIN, API, ARTICLE, PASSWORD, Api
 from tests.web_process import is_up, web_process
 
-# Idle machines take far less than 0.3 s for each of these; the rest is for busy ones.
-SECONDS = 1.0
+SECONDS = 0.3
+"""The longest response of an idle machine, by the first request that meets the frozen Redis."""
+SAMPLES = 5
+"""The bound grows by what the request takes on this machine with Redis well, the median of so many: on an idle machine a
+few milliseconds, for a login 40."""
+TRIES = 3
+"""A wait for Redis is in every try, a wait for the processor is not."""
+PAGE_SECONDS = 1.0
+"""For what operators look at, and for many logins at once; a busy machine included."""
+COUNTING_SECONDS = 10.0
+"""A process counts attempts by itself for so long after an outage; then it asks Redis again."""
 
 
 @contextlib.contextmanager
@@ -63,14 +74,26 @@ async def until(client, verdict, seconds):
             await asyncio.sleep(0.1)
 
 
-@contextlib.contextmanager
-def within(seconds):
-    started = time.perf_counter()
-    yield
-    assert time.perf_counter() - started < seconds
+async def seconds_of(call):
+    began = time.perf_counter()
+    answer = await call()
+    taken = time.perf_counter() - began
+    assert answer.status < 300, answer.raw
+    return taken
 
 
-async def test_nothing_waits_for_a_frozen_redis(api, valkey):
+NUMBERS = count(2)
+
+
+async def post_from_elsewhere(address, path, body):
+    """From another address each time: attempts are counted."""
+    connector = aiohttp.TCPConnector(local_addr=(f"127.0.1.{next(NUMBERS)}", 0))
+    async with aiohttp.ClientSession(base_url=address, connector=connector) as client:
+        return await Api(client).post(path, body)
+
+
+async def calls_of(api, address):
+    """Requests that use Redis, each in its own way, by name."""
     key = f"s{secrets.token_hex(6)}"
     assert (await api.post("/sites", {"key": key, "name": key})).status == 201
     site = api.at(key)
@@ -79,31 +102,50 @@ async def test_nothing_waits_for_a_frozen_redis(api, valkey):
         hook = {"name": f"h{number}", "url": "http://127.0.0.1:9/", "events": ["*"]}
         assert (await site.post("/webhooks", hook)).status == 201
     token = (await site.post("/api-keys", {"name": "k", "permissions": ["content:read"]})).json["key"]
-    keyed = site.with_token(token)
     new = {"type": "article", "data": {"title": "Once"}}
-    path = f"/content/{(await site.post('/content', new)).json['id']}"
-    login = {"email": ADMIN, "password": PASSWORD}
-    calls = [
-        lambda: api.anonymous().post("/auth/login", login),
-        lambda: site.post(f"{path}/publish"),
-        lambda: site.post("/content", new, headers={"Idempotency-Key": secrets.token_hex()}),
-        lambda: keyed.get(path),
-        lambda: site.get(path),
-        lambda: site.get("/search/queues"),
-        lambda: api.anonymous().post("/auth/password-reset", {"email": f"{secrets.token_hex(4)}@example.com"}),
-    ]
-    for call in calls:  # what the first use of a thing costs is not about Redis
-        await call()
+    drafts = [(await site.post("/content", new)).json["id"] for _ in range(SAMPLES + 2 * TRIES + 1)]
+    path = f"/content/{drafts.pop()}"
+    assert (await site.post(f"{path}/publish")).status == 200
+    return {
+        "log in": lambda: post_from_elsewhere(address, "/auth/login", {"email": ADMIN, "password": PASSWORD}),
+        "publish": lambda: site.post(f"/content/{drafts.pop()}/publish"),
+        "create once": lambda: site.post("/content", new, headers={"Idempotency-Key": secrets.token_hex()}),
+        "read with a key": lambda: site.with_token(token).get(path),
+        "read": lambda: site.get(path),
+        "queues": lambda: site.get("/search/queues"),
+        "ask for a reset": lambda: post_from_elsewhere(
+            address, "/auth/password-reset", {"email": f"{secrets.token_hex(4)}@example.com"}
+        ),
+    }
+
+
+async def test_nothing_waits_for_a_frozen_redis(api, address, valkey):
+    for name, call in (await calls_of(api, address)).items():
+        usual = statistics.median([await seconds_of(call) for _ in range(SAMPLES)])
+        for _ in range(TRIES):
+            with frozen(valkey):
+                first, second = await seconds_of(call), await seconds_of(call)
+            await until(api.client, "ok", 4)
+            if max(first, second) < SECONDS + usual:
+                break
+            await asyncio.sleep(COUNTING_SECONDS)
+        else:
+            pytest.fail(f"{name}: {first:.2f} s, then {second:.2f} s; {usual:.2f} s with Redis")
+
+
+async def test_operators_see_a_frozen_redis_soon(api, valkey):
     with frozen(valkey):
-        for _ in range(2):
-            for call in calls:
-                with within(SECONDS):
-                    answer = await call()
-                assert answer.status < 300 or answer.status == 429, answer.raw
-            for page in ("/readyz", "/metrics"):
-                with within(SECONDS):
-                    assert (await api.client.get(page)).status == 200
+        for page in ("/readyz", "/metrics"):
+            with within(PAGE_SECONDS):
+                assert (await api.client.get(page)).status == 200
     await until(api.client, "ok", 4)
+
+
+@contextlib.contextmanager
+def within(seconds):
+    started = time.perf_counter()
+    yield
+    assert time.perf_counter() - started < seconds
 
 
 async def test_many_requests_at_once_wait_for_it_once(api, valkey):
@@ -118,14 +160,14 @@ async def test_many_requests_at_once_wait_for_it_once(api, valkey):
 
     usual = await seconds()  # hashing takes its time
     with frozen(valkey):
-        assert await seconds() < 2 * usual + SECONDS
+        assert await seconds() < 2 * usual + PAGE_SECONDS
 
 
 async def test_a_redis_that_is_gone_is_asked_again_until_it_is_back(api, valkey):
     valkey.stop()
     await until(api.client, "away", 5)
     for _ in range(3):
-        with within(SECONDS):
+        with within(PAGE_SECONDS):
             assert (await api.client.get("/readyz")).status == 200
     metrics = await (await api.client.get("/metrics")).text()
     assert "\nscaicms_redis_away 1.0\n" in metrics
