@@ -105,6 +105,14 @@ class _Watched:
             self._failed(error)
             raise
 
+    async def send_packed_command(self, *given: Any, **options: Any) -> None:
+        """`asyncio.wait_for` in Python 3.11, which the library uses here, can swallow that its task is cancelled."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        await super().send_packed_command(*given, **options)  # type: ignore[misc]  # of the kind that it is mixed into
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+
     async def read_response(self, *given: Any, disconnect_on_error: bool = True, **options: Any) -> Any:
         read = super().read_response  # type: ignore[misc]  # of the kind that it is mixed into
         try:

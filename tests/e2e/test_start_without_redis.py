@@ -179,9 +179,10 @@ async def test_an_unknown_name_of_redis_delays_no_start(start):
     await log.until("Redis at redis.invalid:6379 cannot be reached: the host name cannot be resolved.")
 
 
+@pytest.mark.parametrize("how", ["away", "frozen"])
 @pytest.mark.parametrize("command", ["jobs", "queues"])
-async def test_commands_do_without_redis(start, door, command):
-    async with out(door, "away"):
+async def test_commands_do_without_redis(start, door, command, how):
+    async with out(door, how):
         process = await start(COMMANDS[command], REDIS_URL=f"redis://127.0.0.1:{door.port}/0", **WAIT)
         code, said = await ended(process)
     assert code == 0, said

@@ -23,8 +23,8 @@ from tests.web_process import is_up, web_process
 SECONDS = 0.3
 """The longest response of an idle machine, by the first request that meets the frozen Redis."""
 SAMPLES = 5
-"""The bound grows by what the request takes on this machine with Redis well, the median of so many: on an idle machine a
-few milliseconds, for a login 40."""
+"""The bound grows by what the request takes on this machine with Redis well, the median of so many: on an idle machine
+a few milliseconds, for a login 40."""
 TRIES = 3
 """A wait for Redis is in every try, a wait for the processor is not."""
 PAGE_SECONDS = 1.0
