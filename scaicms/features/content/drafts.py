@@ -25,22 +25,27 @@ def references(item: Item) -> list[tuple[Leaf, UUID]]:
 
 
 async def check_relations(
-    item: Item, *, sees: Sight | None = None, kept: Collection[UUID] = ()
+    item: Item, *, sees: Sight | None = None, kept: Collection[tuple[str, UUID]] = ()
 ) -> list[UnpublishedTarget]:
     """Refuse targets that do not exist on this site or are of another type; say which are not published, or are assets
     that are gone. The assets stay until the transaction ends.
 
-    A target that the caller does not see does not exist either, unless it was there before (`kept`). What was there
-    before and has been deleted since is no fault of who saves something else.
+    A target that the caller does not see does not exist either, unless it was in this field before (`kept`). What was
+    there before and has been deleted since is no fault of who saves something else.
     """
+    errors: list[FieldError] = []
+    unpublished: list[UnpublishedTarget] = []
     wanted = references(item)
-    if not wanted:
-        return []
-    errors, unpublished = await _check_items(item, [one for one in wanted if one[0].field.target], sees, kept)
-    wrong, gone = await _check_assets(item, [one for one in wanted if not one[0].field.target], sees, kept)
-    if errors or wrong:
-        raise InvalidError("The data points to what cannot be its targets.", errors=[*errors, *wrong])
-    return [*unpublished, *gone]
+    there = [(leaf, target) for leaf, target in wanted if (leaf.top, target) in kept]
+    new = [(leaf, target) for leaf, target in wanted if (leaf.top, target) not in kept]
+    for part, known in ((there, {target for _, target in there}), (new, set[UUID]())):
+        for check, of_items in ((_check_items, True), (_check_assets, False)):
+            found = await check(item, [one for one in part if bool(one[0].field.target) == of_items], sees, known)
+            errors += found[0]
+            unpublished += found[1]
+    if errors:
+        raise InvalidError("The data points to what cannot be its targets.", errors=errors)
+    return unpublished
 
 
 Found = tuple[list[FieldError], list[UnpublishedTarget]]
@@ -97,9 +102,11 @@ async def _check_items(
     return errors, unpublished
 
 
-async def check_changed(item: Item, old: Item, *, sees: Sight | None) -> None:
-    """Check the relations and unique values of a draft that was `old`."""
-    await check_relations(item, sees=sees, kept={target for _, target in references(old)})
+async def check_changed(item: Item, old: Item, *, sees: Sight | None, guessed: Collection[str] = ()) -> None:
+    """Check the relations and unique values of a draft that was `old`. What was in the fields `guessed` does not count:
+    the caller names them and may not read them."""
+    kept = {(leaf.top, target) for leaf, target in references(old) if leaf.top not in guessed}
+    await check_relations(item, sees=sees, kept=kept)
     await check_unique(item)
 
 

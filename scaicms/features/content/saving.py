@@ -28,7 +28,8 @@ async def next_version(
         updated_at=utcnow(),
         updated_by=principal.author_id,
     )
-    await drafts.check_changed(item, old, sees=access.sight(principal, item.site_id))
+    guessed = access.hidden_fields(principal, old, change.data)
+    await drafts.check_changed(item, old, sees=access.sight(principal, item.site_id), guessed=guessed)
     return item, change
 
 

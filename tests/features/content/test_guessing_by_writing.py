@@ -132,3 +132,20 @@ async def test_an_approval_lapses_whether_a_hidden_value_was_guessed_or_not(docs
         changed = await writer.patch(f"/content/{item}", {"data": {"secret": guess}})
         lapsed.append((changed.status, changed.json["lapsed_stage"], changed.json["stage"]))
     assert lapsed == [(200, "ready", "open")] * 2
+
+
+async def test_a_hidden_target_of_a_hidden_relation_is_not_found_by_trying(docs, granted):
+    targets = [await stored(docs, locales=("en",)) for _ in range(2)]
+    writer = await granted(
+        docs, "content:update", *(on(code, fields=["title", "body"], own_only=True) for code in READS), "content:create"
+    )
+    item = (await writer.post("/content", {"type": "doc", "data": {"title": "Mine"}})).json["id"]
+    assert (await docs.patch(f"/content/{item}", {"data": {"friend": targets[0]}})).status == 200
+    answers = []
+    for target in targets:
+        answer = await writer.patch(f"/content/{item}", {"data": {"friend": target}}, headers=SAME)
+        answers.append((answer.status, without(answer.raw, target)))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 422
+    assert (await writer.patch(f"/content/{item}", {"data": {"title": "Still mine"}})).status == 200
+    assert (await docs.get(f"/content/{item}?status=draft")).json["data"]["friend"] == targets[0]
