@@ -10,20 +10,18 @@ from uuid import UUID
 from asyncpg import Record
 
 from scaicms.features.webhooks.delivery_repository import Outcome
+from scaicms.features.webhooks.line_repository import free
 from scaicms.features.webhooks.models import WebhookRow
 from scaicms.infra import db
 from scaicms.infra.jobs.ledger import DONE
 from scaicms.kit import json
 
 # `has_line`: the first delivery that nobody has begun is asleep. One that is awake is claimed soon and looks again.
-_DUE = """
+_DUE = f"""
 WITH due AS MATERIALIZED (SELECT * FROM webhook_deliveries WHERE id = ANY($1::uuid[])),
-lines AS (
+lines AS MATERIALIZED (
     SELECT w.webhook_id, coalesce((
-        SELECT j.run_at > now() FROM webhook_deliveries o JOIN jobs j ON j.id = o.job_id
-        WHERE o.webhook_id = w.webhook_id AND o.state = 'pending' AND o.next_at <= now()
-          AND j.state = 'pending' AND j.lease_until IS NULL
-        ORDER BY o.next_at, o.id LIMIT 1), false) AS has_line
+        SELECT j.run_at > now() FROM {free("w.webhook_id")} ORDER BY d.next_at, d.id LIMIT 1), false) AS has_line
     FROM (SELECT DISTINCT webhook_id FROM due) w)
 SELECT d.*, l.has_line FROM due d JOIN lines l ON l.webhook_id = d.webhook_id
 """

@@ -11,9 +11,9 @@ from scaicms.infra.jobs.doorbell import Bell, ring_bells
 
 # Rows that somebody holds are passed over: those are being claimed.
 _PUT_OFF = """
-UPDATE jobs SET run_at = now() + ($2 + random() * $3) * interval '1 second' WHERE id IN (
+UPDATE jobs SET run_at = now() + ($2 + random() * $3) * interval '1 second' WHERE id = ANY(ARRAY(
     SELECT id FROM jobs WHERE id = ANY($1::uuid[]) AND state = 'pending' AND lease_until IS NULL AND run_at <= now()
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
 RETURNING id, queue, extract(epoch FROM run_at - now())::float8 AS delay
 """
 
@@ -25,8 +25,10 @@ async def put_off(job_ids: Sequence[UUID], *, after: float, spread: float) -> in
 
 
 async def bring_forward(chosen: str, *arguments: object) -> int:
-    """Make deferred jobs due now; how many there were. `chosen` is SQL that gives ids of free jobs and locks them."""
-    sql = f"""UPDATE jobs SET run_at = now() WHERE id IN ({chosen}) AND run_at > now()
+    """Make deferred jobs due now that nobody has begun; how many there were. `chosen` is SQL that gives ids of jobs."""
+    sql = f"""UPDATE jobs SET run_at = now() WHERE id = ANY(ARRAY(
+                  SELECT id FROM jobs WHERE id = ANY(ARRAY({chosen})) AND state = 'pending' AND lease_until IS NULL
+                    AND run_at > now() FOR UPDATE SKIP LOCKED))
               RETURNING id, queue, 0::float8 AS delay"""
     return await _ring(await db.fetch(sql, *arguments))
 
