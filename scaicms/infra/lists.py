@@ -35,6 +35,11 @@ class Key(NamedTuple):
     type: str
 
 
+def look_up(table: str, alias: str, condition: str) -> str:
+    """A join with one row of another table, by an index: PostgreSQL would read all of the table to join thousands."""
+    return f"LEFT JOIN LATERAL (SELECT {alias}.* FROM {table} {alias} WHERE {condition} LIMIT 1) {alias} ON true"
+
+
 class Candidates(NamedTuple):
     """A query of `id`s that an index answers in no useful order, and its arguments."""
 
@@ -44,8 +49,8 @@ class Candidates(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowList:
-    """A list as SQL. `alias` is a row of `table`. Only `checked`, `columns` and `sorted_by` may use `joins`: LEFT JOINs
-    that give each row once."""
+    """A list as SQL. `alias` is a row of `table`. `checked`, `columns` and `sorted_by` may use `joins`: LEFT JOINs that
+    give each row once. What `columns` alone use is in `shown_joins`."""
 
     table: str
     alias: str
@@ -60,6 +65,7 @@ class RowList:
     found: Sequence[str] = ("true",)
     arguments: Sequence[Any] = ()
     joins: str = ""
+    shown_joins: str = ""
     checked: Sequence[str] = ()
     """Evaluated for each row of the window. Write `(SELECT true … LIMIT 1) IS TRUE` instead of EXISTS, for which the
     planner may read all of the other table."""
@@ -115,7 +121,8 @@ class RowList:
             SELECT about.*, p.list_rank, ARRAY[{key}] AS list_key, {self.columns}
             FROM (SELECT {total} AS list_total, (SELECT count(*) > {rows} FROM looked) AS list_goes_on,
                          (SELECT ARRAY[{end}] FROM looked l WHERE l.list_place = {rows}) AS list_end) about
-            LEFT JOIN (page p JOIN {self.table} {self.alias} ON {found} {self.joins}) ON true ORDER BY p.list_rank"""
+            LEFT JOIN (page p JOIN {self.table} {self.alias} ON {found} {self.joins} {self.shown_joins}) ON true
+            ORDER BY p.list_rank"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from asyncpg import Record
 from scaicms.features.assets.records import Asset, File, Usage, Variant
 from scaicms.features.assets.schemas import ListAssets, NewAsset
 from scaicms.infra import db
-from scaicms.infra.lists import Key, RowList
+from scaicms.infra.lists import Key, RowList, look_up
 from scaicms.kit import json
 
 _COLUMNS = """a.id, a.site_id, a.filename, a.titles, a.alts, a.folder, a.tags, a.focal_x, a.focal_y, a.version,
@@ -20,10 +20,12 @@ _COLUMNS = """a.id, a.site_id, a.filename, a.titles, a.alts, a.folder, a.tags, a
 _FILE = "JOIN asset_files f ON f.id = a.file_id"
 _ASSET = f"SELECT {_COLUMNS} FROM assets a {_FILE}"
 # What drafts and published documents point to; content keeps both.
-_USED = """((SELECT true FROM content_references r JOIN items i ON i.id = r.item_id AND i.deleted_at IS NULL
-             WHERE r.target_id = a.id AND r.asset AND i.site_id = a.site_id LIMIT 1) IS TRUE
-            OR (SELECT true FROM document_links l JOIN items i ON i.id = l.item_id
-                WHERE l.target_id = a.id AND l.asset AND i.site_id = a.site_id LIMIT 1) IS TRUE)"""
+_USED = """((SELECT true FROM (
+                SELECT item_id FROM content_references WHERE target_id = a.id AND asset OFFSET 0) r
+             JOIN items i ON i.id = r.item_id WHERE i.deleted_at IS NULL AND i.site_id = a.site_id LIMIT 1) IS TRUE
+            OR (SELECT true FROM (
+                SELECT item_id FROM document_links WHERE target_id = a.id AND asset OFFSET 0) l
+                JOIN items i ON i.id = l.item_id WHERE i.site_id = a.site_id LIMIT 1) IS TRUE)"""
 _TYPE = "coalesce(f.content_type, f.raster_type)"
 _PLAIN_JSON = ("titles", "alts")
 _OF_FILE = ("digest", "size", "raster_type", "content_type", "status", "problem", "width", "height", "blurhash")
@@ -64,9 +66,10 @@ def assets(site_id: UUID, query: ListAssets) -> RowList:
     by_age = column == "created_at"
     order = [] if by_age else [Key(*_SORTED_BY[column]), Key("a.id", "uuid")]
     return RowList(
-        table="assets", alias="a", joins=f"LEFT {_FILE}", columns=_COLUMNS, found=["a.site_id = $1"], checked=checked,
-        arguments=arguments, order=[Key("a.id", "uuid")], descending=descending or not by_age,
-        sort=query.sort if by_age else "-created_at", sorted_by=order, sorted_descending=descending,
+        table="assets", alias="a", joins=look_up("asset_files", "f", "f.id = a.file_id"), columns=_COLUMNS,
+        found=["a.site_id = $1"], checked=checked, arguments=arguments, order=[Key("a.id", "uuid")],
+        descending=descending or not by_age, sort=query.sort if by_age else "-created_at", sorted_by=order,
+        sorted_descending=descending,
     )  # fmt: skip
 
 

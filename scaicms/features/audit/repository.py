@@ -8,7 +8,7 @@ from asyncpg import Record
 
 from scaicms.features.audit.schemas import AuditFilters
 from scaicms.infra import db
-from scaicms.infra.lists import Key, RowList
+from scaicms.infra.lists import Key, RowList, look_up
 from scaicms.kit.ids import parse_id
 
 BATCH = 1000
@@ -16,7 +16,7 @@ _COLUMNS = """seq, id, site_id, type, aggregate_id, payload, actor_kind, actor_i
               position, hash"""
 _EVENTS = f"(SELECT {_COLUMNS} FROM events UNION ALL SELECT {_COLUMNS} FROM held_events)"
 _SHOWN = "e.*, coalesce(u.email, k.prefix) AS actor_name"
-_ACTOR = "LEFT JOIN users u ON u.id = e.actor_id LEFT JOIN api_keys k ON k.id = e.actor_id"
+_ACTOR = f"{look_up('users', 'u', 'u.id = e.actor_id')} {look_up('api_keys', 'k', 'k.id = e.actor_id')}"
 # Each is followed by `seq` in an index. One of them finds rows, those before others in this order.
 _INDEXED = ("e.aggregate_id", "e.actor_id", "e.site_id")
 
@@ -47,7 +47,7 @@ def entries(filters: AuditFilters) -> RowList:
     indexed = [one for column in _INDEXED for one in conditions if one.startswith(column)]
     found = indexed[:1] or ["true"]
     return RowList(
-        table=_EVENTS, alias="e", id="seq", columns=_SHOWN, joins=_ACTOR, found=found, arguments=arguments,
+        table=_EVENTS, alias="e", id="seq", columns=_SHOWN, shown_joins=_ACTOR, found=found, arguments=arguments,
         checked=[one for one in conditions if one not in found and one != "true"],
         order=[Key("e.seq", "bigint")], descending=True, sort="-seq",
     )  # fmt: skip

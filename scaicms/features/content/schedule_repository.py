@@ -9,7 +9,7 @@ from asyncpg import Record
 from scaicms.features.content.paths import Bound
 from scaicms.features.content.publishing_schemas import ListSchedule
 from scaicms.infra import db
-from scaicms.infra.lists import Candidates, Key, RowList
+from scaicms.infra.lists import Candidates, Key, RowList, look_up
 from scaicms.kit.principal import Narrowing, Principal, Scope
 
 # What became of a row whose job ended without doing it: stopped by an operator, or failed for good without a word.
@@ -164,10 +164,12 @@ def scheduled(site_id: UUID, query: ListSchedule, scope: Scope | None) -> RowLis
     if query.until is not None:
         found.append(f"s.due_at < {bound.bind(query.until)}")
     of_item = "SELECT id FROM content_schedule WHERE item_id = $1"
+    job = look_up("jobs", "j", "j.id = s.job_id")
     return RowList(
         table="content_schedule", alias="s", columns=_SHOWN, found=found, checked=checked,
-        joins="""LEFT JOIN items i ON i.id = s.item_id LEFT JOIN content_types t ON t.id = i.type_id
-                 LEFT JOIN jobs j ON j.id = s.job_id""",
+        joins=f"""{look_up("items", "i", "i.id = s.item_id")} LEFT JOIN content_types t ON t.id = i.type_id
+                  {job if query.state is not None else ""}""",
+        shown_joins=job if query.state is None else "",
         arguments=[site_id, *bound.arguments], order=[Key("s.due_at", "timestamptz"), Key("s.id", "uuid")],
         sort="due_at", candidates=Candidates(of_item, [query.item]) if query.item is not None else None,
     )  # fmt: skip

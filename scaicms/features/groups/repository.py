@@ -8,7 +8,7 @@ from asyncpg import Record
 from scaicms.features.groups.models import GroupMemberRow, GroupRoleRow, GroupRow
 from scaicms.features.groups.schemas import ListGroups
 from scaicms.infra import db
-from scaicms.infra.lists import Candidates, Key, RowList
+from scaicms.infra.lists import Candidates, Key, RowList, look_up
 from scaicms.kit.ids import is_key, new_id, parse_id
 
 
@@ -63,7 +63,7 @@ def members(group_id: UUID) -> RowList:
     return RowList(
         table="users", alias="u", columns="u.id, u.email, u.name, u.is_active, m.created_at AS joined_at",
         order=[Key("u.email", "text")], sort="email", arguments=[group_id],
-        joins="LEFT JOIN group_members m ON m.group_id = $1 AND m.user_id = u.id", checked=["m.id IS NOT NULL"],
+        joins=look_up("group_members", "m", "m.group_id = $1 AND m.user_id = u.id"), checked=["m.id IS NOT NULL"],
         candidates=Candidates("SELECT user_id AS id FROM group_members WHERE group_id = $1", [group_id]),
     )  # fmt: skip
 
