@@ -30,8 +30,8 @@ async def check_relations(
     """Refuse targets that do not exist on this site or are of another type; say which are not published, or are assets
     that are gone. The assets stay until the transaction ends.
 
-    A target that the caller does not see does not exist either, unless it was in this field before (`kept`). What was
-    there before and has been deleted since is no fault of who saves something else.
+    A target that the caller does not see does not exist either, unless it was there before (`kept`). What was there
+    before and has been deleted since is no fault of who saves something else.
     """
     errors: list[FieldError] = []
     unpublished: list[UnpublishedTarget] = []
@@ -102,10 +102,18 @@ async def _check_items(
     return errors, unpublished
 
 
-async def check_changed(item: Item, old: Item, *, sees: Sight | None, guessed: Collection[str] = ()) -> None:
-    """Check the relations and unique values of a draft that was `old`. What was in the fields `guessed` does not count:
-    the caller names them and may not read them."""
-    kept = {(leaf.top, target) for leaf, target in references(old) if leaf.top not in guessed}
+def may_stay(item: Item, old: Item, *, hidden: Collection[str], named: Collection[str]) -> set[tuple[str, UUID]]:
+    """Fields of the new draft and their targets that were there before: in the same field, or in one that the caller
+    reads. What was in a field that the caller names and may not read (`hidden`) does not count: it would tell a right
+    guess from a wrong one."""
+    before = references(old)
+    seen = {target for leaf, target in before if leaf.top not in hidden}
+    own = {(leaf.top, target) for leaf, target in before if leaf.top not in hidden or leaf.top not in named}
+    return own | {(leaf.top, target) for leaf, target in references(item) if target in seen}
+
+
+async def check_changed(item: Item, *, sees: Sight | None, kept: Collection[tuple[str, UUID]]) -> None:
+    """Check the relations and unique values of a changed draft; `kept` as `may_stay` gives it."""
     await check_relations(item, sees=sees, kept=kept)
     await check_unique(item)
 

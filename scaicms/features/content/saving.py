@@ -28,8 +28,9 @@ async def next_version(
         updated_at=utcnow(),
         updated_by=principal.author_id,
     )
-    guessed = access.hidden_fields(principal, old, change.data)
-    await drafts.check_changed(item, old, sees=access.sight(principal, item.site_id), guessed=guessed)
+    hidden = access.hidden_fields(principal, old, old.data)
+    kept = drafts.may_stay(item, old, hidden=hidden, named=change.data)
+    await drafts.check_changed(item, sees=access.sight(principal, item.site_id), kept=kept)
     return item, change
 
 

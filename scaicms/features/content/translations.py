@@ -150,10 +150,9 @@ class TranslationService(Service):
         seen = access.draft_view(principal, new)
         access.require_fields(writable, access.touched_fields(data, shared, checked, seen))
         item = replace(new, data=checked, published_at=None, updated_at=utcnow(), updated_by=principal.author_id)
-        guessed = access.hidden_fields(principal, new, data)
-        there = {(leaf.top, target) for leaf, target in drafts.references(new) if leaf.top not in guessed}
-        await drafts.check_relations(item, sees=access.sight(principal, site.id), kept=there)
-        await drafts.check_unique(item)
+        hidden = access.hidden_fields(principal, new, new.data)
+        kept = drafts.may_stay(item, new, hidden=hidden, named=data)
+        await drafts.check_changed(item, sees=access.sight(principal, site.id), kept=kept)
         await translation_repository.insert_entry(item)
         await sharing.spread(principal, site, item, replace(new, data=shared), data)
         await sharing.keep_references(item)
