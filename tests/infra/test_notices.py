@@ -45,6 +45,7 @@ async def test_a_lost_connection_forgets_everything_and_listens_again(database, 
     seen = await heard(notices)
     await db.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scaicms-notices'"
+        " AND datname = current_database()"
     )
     assert await asyncio.wait_for(seen.get(), 5) is None
     assert await asyncio.wait_for(seen.get(), 5) is None

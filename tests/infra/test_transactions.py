@@ -28,7 +28,10 @@ async def refused(monkeypatch):
 async def test_the_task_goes_on_with_other_connections(services, settings, monkeypatch):
     await refused(monkeypatch)
     other = await asyncpg.connect(**parse_dsn(settings.database_url))
-    await other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scaicms'")
+    await other.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scaicms'"
+        " AND datname = current_database()"
+    )
     await other.close()
     await asyncio.sleep(0.2)
     async with db.transaction():

@@ -73,7 +73,9 @@ OTHERS = ["/taxonomies", "/taxonomies/topics", "/content-types", "/content/{auth
 
 async def database_ms() -> float:
     """Processor time that the sessions of this process have used on the server."""
-    rows = await db.fetch("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'scaicms%'")
+    rows = await db.fetch(
+        "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'scaicms%' AND datname = current_database()"
+    )
     spent = 0.0
     for row in rows:
         times = psutil.Process(row["pid"]).cpu_times()

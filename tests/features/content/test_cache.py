@@ -188,6 +188,7 @@ async def test_while_notices_do_not_come_nothing_is_kept(services, database, wor
     other = await asyncpg.connect(database.database_url)
     await other.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'scaicms-notices'"
+        " AND datname = current_database()"
     )
     assert await asyncio.wait_for(heard.get(), 5) is None
     body = "convert_to(replace(convert_from(body, 'UTF8'), '\"Hello\"', '\"Changed\"'), 'UTF8')"

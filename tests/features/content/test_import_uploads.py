@@ -10,9 +10,9 @@ import pytest
 
 from scaicms.features.content import tasks
 from scaicms.infra import db
-from scaicms.infra.db.dsn import parse_dsn
 from tests.chaos.proxy import COMMIT, Proxy, Trap
 from tests.conftest import ADMIN, PASSWORD
+from tests.engines import target_of, through
 from tests.features.assets.pictures import picture
 from tests.features.content.importing import archive, form
 
@@ -118,7 +118,7 @@ async def test_a_cancelled_import_can_be_retried(articles, drain):
 @pytest.fixture
 async def behind_proxy(database):
     """A web process of its own whose way to the database goes through a proxy: its address and the proxy."""
-    proxy = Proxy(f"{parse_dsn(database.database_url)['host']}/.s.PGSQL.5432")
+    proxy = Proxy(target_of(database.database_url))
     await proxy.start()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -128,7 +128,7 @@ async def behind_proxy(database):
         "SCAICMS_ENV": "test",
         "SCAICMS_HOME": str(database.home),
         "SCAICMS_SECRET": database.secret.get_secret_value(),
-        "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{proxy.port}/scaicms?sslmode=disable",
+        "DATABASE_URL": through(database.database_url, proxy.port),
         "REDIS_URL": database.redis_url,
     }
     process = await asyncio.create_subprocess_exec(

@@ -151,7 +151,10 @@ def writes(site, item):
 
 async def when_somebody_waits(connection):
     for _ in range(400):
-        if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"):
+        if await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            " AND datname = current_database())"
+        ):
             return
         await asyncio.sleep(0.01)
     raise AssertionError("nobody waits")

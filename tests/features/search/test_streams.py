@@ -213,6 +213,7 @@ async def test_slow_readers_of_exports_do_not_hold_up_others(large, granted, ser
                 break
         busy = (
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'scaicms-read' AND xact_start IS NOT NULL"
+            " AND datname = current_database()"
         )
         assert await db.fetchval(busy) == 0
 
