@@ -156,7 +156,7 @@ async def deliver(large, named):
         "/content?type=article&cursor=",
         "/content?type=article&filter[data.stock]=7&include=author",
         "/content?type=article&sort=data.title",
-        f"/content?type=article&filter[terms.topics]={named['term']}",
+        "/content?type=article&filter[terms.topics]=term-1",
         "/search?q=seldom",
         "/taxonomies/topics/terms",
         "/content-types/article/schema",

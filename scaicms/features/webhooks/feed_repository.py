@@ -9,6 +9,9 @@ from asyncpg import Record
 from scaicms.features.webhooks.leaving import Seen, condition, matching
 from scaicms.infra import db
 
+NEAR = 5_000
+"""Events are linked nearly in the order of `seq`: the first one beyond a place is among so many."""
+
 
 async def is_unlinked(site_id: UUID) -> bool:
     """Whether there are events of the site that have no place in the chain yet."""
@@ -35,9 +38,15 @@ async def after(site_id: UUID, seq: int, seen: Sequence[Seen], patterns: Sequenc
     fits = matching(patterns, arguments, type_column="e.type")
     return await db.fetch(
         f"""WITH place AS (SELECT position FROM events WHERE seq = $2 AND site_id = $1 AND position IS NOT NULL),
+            greater AS (
+                SELECT min(position) - 1 AS position
+                FROM (SELECT position FROM events WHERE site_id = $1 AND seq > $2 ORDER BY seq LIMIT {NEAR}) e),
+            start AS (
+                SELECT CASE WHEN EXISTS (SELECT FROM place) THEN (SELECT position FROM place)
+                            WHEN $2 = 0 THEN 0 ELSE (SELECT position FROM greater) END AS position),
             looked AS MATERIALIZED (
                 SELECT e.* FROM events e
-                WHERE e.site_id = $1 AND e.position > coalesce((SELECT position FROM place), 0)
+                WHERE e.site_id = $1 AND e.position > (SELECT position FROM start)
                   AND (e.seq > $2 OR EXISTS (SELECT FROM place))
                 ORDER BY e.position LIMIT $3),
             told AS (SELECT e.*, {readable} AND {fits} AS wanted FROM looked e)
