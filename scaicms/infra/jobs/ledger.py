@@ -144,7 +144,7 @@ async def release(claim: Claim, *, after: float = 0) -> None:
     no attempt is charged."""
     ring = await db.fetchval(
         """UPDATE jobs SET lease_until = NULL, started_at = NULL, rings = rings + 1,
-                  run_at = CASE WHEN $3 > 0 THEN clock_timestamp() + $3 * interval '1 second' ELSE run_at END
+                  run_at = CASE WHEN $3::float8 > 0 THEN clock_timestamp() + $3 * interval '1 second' ELSE run_at END
            WHERE id = $1 AND fence = $2 AND state = 'pending' RETURNING rings""",
         claim.id,
         claim.fence,
