@@ -1,4 +1,4 @@
-"""Whoever uses Redis can be cancelled at every moment: processes end by cancelling their loops."""
+"""A task that uses Redis can be cancelled at every moment: processes end by cancelling their loops."""
 
 import asyncio
 

@@ -178,7 +178,7 @@ def _scope(principal: Principal, site: Site | None, permission: str) -> UUID | N
 
 
 def _reach(principal: Principal, site: Site | None) -> UUID | None:
-    """The same for a single job, which may be the caller's own."""
+    """The site in which a single job is looked up; None: all sites. The job may be the caller's own."""
     return None if site is None or principal.may(permissions.QUEUES.code, None) else site.id
 
 

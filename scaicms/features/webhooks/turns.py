@@ -30,7 +30,7 @@ PART = 3
 SHARE = 0.4
 """The part of a process's jobs that may be for one webhook whose receiver is slow or unknown."""
 QUICK_SHARE = 2
-"""The same for a quick receiver. It may exceed all of the process's jobs: a request takes no slot while it waits."""
+"""Requests to one quick receiver, as a multiple of the process's jobs: a request takes no slot while it waits."""
 QUICK_SECONDS = 1.0
 PATIENCE_SECONDS = 0.25
 """How long a delivery to a quick receiver waits for a turn. Meanwhile it has a slot of the process."""

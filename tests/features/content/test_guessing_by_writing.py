@@ -1,4 +1,4 @@
-"""Whoever may write a field and not read it learns nothing of its value: a right guess and a wrong one get the same
+"""A caller who may write a field and not read it learns nothing of its value: right and wrong guesses get the same
 answer, whatever the write would do elsewhere."""
 
 import json
